@@ -23,6 +23,22 @@ extension Manifest {
     }
 }
 
+extension Manifest {
+    /// Adapts the memory of the storage component to the sizes of the files that the board's disks have. A file may be
+    /// larger than the manifest says, because none shrinks.
+    public mutating func adaptDisks(toSizes sizes: [String: UInt64]) {
+        for index in disks.board.indices {
+            disks.board[index].size = max(disks.board[index].size, sizes[disks.board[index].name] ?? 0)
+        }
+        for index in tenants.indices {
+            guard case .component(var storage) = tenants[index], storage.isAdded, storage.name == DiskTenant.storage
+            else { continue }
+            storage.memory = disks.storageHeap
+            tenants[index] = .component(storage)
+        }
+    }
+}
+
 extension ComponentDescription {
     /// The time that storage and driver may use, for any number of requests of their clients. With the console driver
     /// (200 us) and root (a quarter) they leave a tenth of their core to others, so that a client that floods them with

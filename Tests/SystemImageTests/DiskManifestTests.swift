@@ -66,6 +66,25 @@ import Testing
         #expect(try manifest("machines: {m: {memory: 64MiB}}").disks == SystemDisks())
     }
 
+    /// The storage component holds a map of each pool in memory.
+    @Test func largerFilesNeedMoreMemory() throws {
+        func sizes(_ manifest: Manifest) throws -> (heap: UInt64, window: UInt64) {
+            let storage = try #require(manifest.components.first { $0.name == "storage" })
+            let plan = try manifest.planWithPlaceholders()
+            let window = plan.nodes.first { $0.name == "storage/window" }
+            return (storage.memory, try #require(window).parameter)
+        }
+        var manifest = try valid()
+        let before = try sizes(manifest)
+        manifest.adaptDisks(toSizes: ["main": 1 << 20, "second": 1 << 30])
+        #expect(try sizes(manifest) == before)
+        manifest.adaptDisks(toSizes: ["main": 1 << 40])
+        #expect(manifest.disks.board[0].size == 1 << 40)
+        let after = try sizes(manifest)
+        // 2²⁶ units, with a bit each, and another one for those that are about to be free.
+        #expect(after.heap > before.heap + (8 << 20) && after.window > before.window + (15 << 20))
+    }
+
     /// A component of the user's own may drive a disk of the board.
     @Test func aDiskWithoutUsersHasNoDriver() throws {
         let manifest = try manifest(

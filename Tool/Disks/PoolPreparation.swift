@@ -12,7 +12,7 @@ struct PoolPreparation {
     func prepare(_ files: DiskFiles) throws {
         guard disks.isUsed else { return }
         for file in files.files where disks.hasPool(file.disk.name) {
-            let pool = try open(file)
+            let pool = try Self.open(file)
             try removeUnfinished(in: pool)
             for template in disks.templates where template.boardDisk == file.disk.name {
                 try make(DiskMaking(template), in: pool)
@@ -23,7 +23,7 @@ struct PoolPreparation {
     }
 
     /// Opens a pool, or makes it in a file without data.
-    private func open(_ file: DiskFiles.DiskFile) throws -> PoolFile {
+    static func open(_ file: DiskFiles.DiskFile) throws -> PoolFile {
         if let pool = try PoolFile.open(file.file, boardDisk: file.disk.name) {
             warn(of: pool, file.disk)
             return pool
@@ -37,7 +37,7 @@ struct PoolPreparation {
     }
 
     /// Warns of a pool that is smaller than its disk, because a pool keeps the size that it was made with.
-    private func warn(of pool: PoolFile, _ disk: BoardDiskDescription) {
+    private static func warn(of pool: PoolFile, _ disk: BoardDiskDescription) {
         guard disk.growsFile, pool.size + UInt64(PoolLayout.unitSize) <= disk.size else { return }
         Progress.warn(
             Diagnostic(
@@ -48,7 +48,7 @@ struct PoolPreparation {
 
     /// Returns true if a file may become a pool. A file of the tool's own has no other use. One of the user's must be
     /// zero where the formats of disks and file systems have their descriptions, which is the first and last megabyte.
-    private func isEmpty(_ file: DiskFiles.DiskFile) throws -> Bool {
+    private static func isEmpty(_ file: DiskFiles.DiskFile) throws -> Bool {
         guard file.disk.file != nil else { return true }
         let handle = try FileHandle(forReadingFrom: file.file)
         defer { try? handle.close() }
