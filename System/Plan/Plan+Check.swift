@@ -87,9 +87,18 @@ extension Plan {
             grouping: edges.compactMap { edge -> NodeID? in
                 if case .doorbell(let space, _, _, _) = edge.action { space } else { nil }
             }, by: \.self)
+        let virtual = Dictionary(
+            grouping: edges.compactMap { edge -> [UInt64]? in
+                guard case .virtualInterrupt(_, let virtualCPU, let number) = edge.action else { return nil }
+                return [UInt64(virtualCPU), number]
+            }, by: \.self)
         let faults = interrupts.filter { $0.value.count > 1 || !Interrupts.ofDevices.contains($0.key) }.keys.sorted()
             .map { "the interrupt \($0) is impossible, or exists twice" }
         return faults
+            + virtual.filter { $0.value.count > 1 }.keys.sorted { $0[0] < $1[0] || $0[0] == $1[0] && $0[1] < $1[1] }.map
+        {
+            "the virtual interrupt \($0[1]) of \(nodes[Int($0[0])].name) has two sources"
+        }
             + doorbells.filter { $0.value.count > KernelLimits.doorbells }.keys.sorted().map {
                 "\(nodes[$0].name) has too many doorbells"
             }
