@@ -24,22 +24,7 @@ extension ManifestParser {
             let end = SharedMemoryEnd(name: region.name, number: number, size: region.size)
             region.ends.forEach { share(end, with: $0) }
         }
-        checkDoorbells()
         return regions
-    }
-
-    /// Checks the number of doorbells. A machine's space has room for eight, and that of an `event-peer` is one of
-    /// them.
-    private func checkDoorbells() {
-        for declaration in declarations {
-            guard case .machine(let machine) = declaration.tenant, machine.eventPeer != nil,
-                machine.sharedMemory.count == SharedMemoryDescription.maximum
-            else { continue }
-            source.report(
-                at: declaration.eventPeerMark,
-                "\(declaration.title) has an 'event-peer' and eight shared memories, but at most eight doorbells are possible",
-                remedy: "remove 'event-peer', and use the doorbell of a shared memory")
-        }
     }
 
     private func region(_ nameNode: Node, _ value: Node) -> SharedMemoryDescription? {
