@@ -64,6 +64,42 @@ public enum ResourceKind: UInt64, Sendable {
     /// Memory whose pages the component may map into spaces of others. `slot`: the extent of that memory. `number`:
     /// the first of the slots for mappings. `detail`: the number of these slots.
     case frames = 11
+    /// A connection over which the component sends requests for blocks (`BlockConnectionLayout`). `slot`: the server's
+    /// notification. `address`, `size`: the client's part of the memory, which the component can write, and behind it
+    /// the server's. `number`: the bits that the component's own notification gets. `detail`: the number of banks.
+    case blockServer = 12
+    /// A connection over which the component serves requests for blocks. `number`: the bits that the component's own
+    /// notification gets, below 2⁴⁸, and from bit 48 on the client's number. All else as for `blockServer`.
+    case blockClient = 13
+    /// The memory that has the data of a client's requests. `address`: 0 if the component cannot access it. `number`:
+    /// the address at which the board's devices see it, for a driver. `detail`: the window's number in requests.
+    case window = 14
+    /// A disk of a machine or of a component, by its name in the manifest. `slot`: of a machine, the notification that
+    /// raises the disk's interrupt. `number`: the disk's virtio slot. `detail`: its number in the connection. For the
+    /// storage component the name is that of the disk in the pool, `number` has the client's number, from bit 16 on
+    /// the disk's number in the connection, and from bit 32 on `VirtualDiskFlags`; `detail` is the board's disk.
+    case virtualDisk = 15
+    /// The pages by which a monitor and a machine's backend share the state of virtual devices. `slot`: the peer's
+    /// notification. `number`: the bits that the component's own notification gets. `detail`: the address of the page
+    /// of `RingLives`, whose client is the backend.
+    case virtioPages = 16
+    /// The RAM of the machine whose backend the component is. `number`: its guest-physical address.
+    case machineMemory = 17
+    /// Memory that outlives the component, and that no other tenant can access.
+    case lastingMemory = 18
+    /// A disk of the board, by its name in the manifest. A driver has the registers at `address`, its interrupt in
+    /// `slot`, and in `number` the bits that the interrupt raises. `detail`: the disk's number in the connection
+    /// between driver and storage.
+    case boardDisk = 19
+}
+
+/// The choices of the manifest for a disk that the storage component serves.
+public enum VirtualDiskFlags {
+    public static let readOnly: UInt64 = 1
+    /// The disk is a whole disk of the board, or a partition of it, and not a disk of the pool.
+    public static let isWhole: UInt64 = 2
+    /// The first of eight bits with the number of the GPT partition; 0: the whole disk.
+    public static let partitionShift: UInt64 = 8
 }
 
 extension ComponentLayout {

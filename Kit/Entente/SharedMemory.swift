@@ -40,7 +40,7 @@ public struct SharedMemory: @unchecked Sendable {
     }
 
     // Accesses to counters and flags. The sleeping flags of a ring need sequential consistency.
-    // SAFETY (of the three): `narrow` checks that the word lies inside of the memory.
+    // SAFETY (of all): `narrow` or `wide` checks that the word lies inside of the memory.
 
     @inline(__always) func acquire(_ offset: Int) -> UInt32 { unsafe narrow(offset).pointee.load(ordering: .acquiring) }
     @inline(__always) func load(_ offset: Int) -> UInt32 {
@@ -48,6 +48,18 @@ public struct SharedMemory: @unchecked Sendable {
     }
     @inline(__always) func store(_ value: UInt32, _ offset: Int) {
         unsafe narrow(offset).pointee.store(value, ordering: .sequentiallyConsistent)
+    }
+
+    // Accesses to words of 64 bits in which bits of a peer are flipped (`BlockClient`).
+
+    @inline(__always) func acquireWide(_ offset: Int) -> UInt64 {
+        unsafe wide(offset).pointee.load(ordering: .acquiring)
+    }
+    @inline(__always) func loadWide(_ offset: Int) -> UInt64 {
+        unsafe wide(offset).pointee.load(ordering: .sequentiallyConsistent)
+    }
+    @inline(__always) func storeWide(_ value: UInt64, _ offset: Int) {
+        unsafe wide(offset).pointee.store(value, ordering: .sequentiallyConsistent)
     }
 
     @inline(__always) private func wide(_ offset: Int) -> SharedWord<UInt64> {

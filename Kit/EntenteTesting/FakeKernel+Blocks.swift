@@ -1,0 +1,38 @@
+import ABI
+import Entente
+
+extension FakeKernel {
+    /// Connects a client of blocks with a server, as a plan does for the manifest's `disks`. Both find the connection
+    /// under the name of the peer, and the client's memory for data under the name `window` and under the client's.
+    ///
+    /// - Parameters:
+    ///   - banks: a bank has 64 slots; 1…4.
+    ///   - window: the size of the memory for data, in bytes; a multiple of 4 KiB.
+    ///   - raising: the events that the client gets, and those that the server gets.
+    public func connectBlocks(
+        client: FakeComponent, to server: FakeComponent, banks: Int = 1, window: UInt64 = 1 << 20,
+        raising events: (client: Events, server: Events)
+    ) {
+        let size = BlockConnectionLayout.size(banks: banks)
+        let (memory, data) = (FakeMemory(size), FakeMemory(window))
+        let (own, theirs) = (client.map(memory), server.map(memory))
+        let bell = client.insert(FakeObject(.notification(server.own), .write, badge: events.server.bits))
+        client.pages.add(server.name) {
+            Resource(
+                name: $0, kind: .blockServer, slot: UInt64(bell), address: own, size: size, number: events.client.bits,
+                detail: UInt64(banks))
+        }
+        let window = client.map(data)
+        client.pages.add("window") { Resource(name: $0, kind: .window, address: window, size: data.size) }
+        let answer = server.insert(FakeObject(.notification(client.own), .write, badge: events.client.bits))
+        server.pages.add(client.name) {
+            Resource(
+                name: $0, kind: .blockClient, slot: UInt64(answer), address: theirs, size: size,
+                number: events.server.bits | client.number << 48, detail: UInt64(banks))
+        }
+        let view = server.map(data)
+        server.pages.add(client.name) {
+            Resource(name: $0, kind: .window, address: view, size: data.size, detail: client.number)
+        }
+    }
+}
