@@ -53,8 +53,7 @@ import Testing
         ],
         "Kernel/Model": ["ModelBoard", "ModelCore", "ModelHardware", "TranslationModel"],
         "Kernel/AArch64/Program": [
-            "AArch64+Debug", "AArch64+Tenants", "AArch64", "GuestExit", "IdentificationRegisters",
-            "PhysicalInterrupts", "TrappedRegister",
+            "AArch64+Debug", "AArch64", "GuestExit", "PhysicalInterrupts", "TrappedRegister",
         ],
         "Machines/VirtualPlatform": [],
         "Services/Supervision": [],
