@@ -7,9 +7,10 @@ let package = Package(
     products: [
         .library(name: "Supervision", targets: ["Supervision"]),
         .library(name: "SerialConsole", targets: ["SerialConsole"]),
+        .library(name: "VirtioBlock", targets: ["VirtioBlock"]),
     ],
     dependencies: [.package(path: "../Kit")],
-    targets: ["Supervision", "SerialConsole"].map {
+    targets: ["Supervision", "SerialConsole", "VirtioBlock"].map {
         .target(name: $0, dependencies: [.product(name: "ABI", package: "Kit")], path: $0)
     }
 )

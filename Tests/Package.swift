@@ -17,7 +17,7 @@ let threadTests = [
     "LookUpRaceTests", "CoreThread", "Fixture", "Fixture+Tenants", "Invariants", "Invariants+Objects",
     "Invariants+Queues", "Invariants+Tree", "HostileWords", "SeededGenerator", "Counter",
 ]
-let testsWithoutThreads = ["InterleavingTests", "SupervisionTests", "SerialConsoleTests"]
+let testsWithoutThreads = ["InterleavingTests", "SupervisionTests", "SerialConsoleTests", "VirtioBlockTests"]
 let hasThreadTestsOnly = Context.environment["ENTENTE_THREADS"] != nil
 
 let package = Package(
@@ -44,6 +44,14 @@ let package = Package(
         .testTarget(
             name: "SerialConsoleTests", dependencies: [abi, .product(name: "SerialConsole", package: "Services")],
             path: "SerialConsoleTests"),
+        .testTarget(
+            name: "VirtioBlockTests",
+            dependencies: [
+                "TestSupport", abi, .product(name: "VirtioBlock", package: "Services"),
+                .product(name: "DiskDriver", package: "Components"), .product(name: "Entente", package: "Kit"),
+                .product(name: "EntenteTesting", package: "Kit"),
+            ],
+            path: "VirtioBlockTests"),
         .testTarget(
             name: "EntenteTests",
             dependencies: [
