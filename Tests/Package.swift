@@ -17,14 +17,17 @@ let threadTests = [
     "LookUpRaceTests", "CoreThread", "Fixture", "Fixture+Tenants", "Invariants", "Invariants+Objects",
     "Invariants+Queues", "Invariants+Tree", "HostileWords", "SeededGenerator", "Counter",
 ]
-let testsWithoutThreads = ["InterleavingTests", "SupervisionTests", "SerialConsoleTests", "VirtioBlockTests"]
+let testsWithoutThreads = [
+    "InterleavingTests", "SupervisionTests", "SerialConsoleTests", "DiskPoolTests", "BlockStorageTests",
+    "VirtioBlockTests",
+]
 let hasThreadTestsOnly = Context.environment["ENTENTE_THREADS"] != nil
 
 let package = Package(
     name: "Portable",
     dependencies: [
         .package(path: "../Kit"), .package(path: "../Kernel"), .package(path: "../Machines"),
-        .package(path: "../Services"),
+        .package(path: "../Services"), .package(path: "../Components"),
     ],
     targets: [
         // The tests of several modules share this target.
@@ -52,6 +55,16 @@ let package = Package(
                 .product(name: "EntenteTesting", package: "Kit"),
             ],
             path: "VirtioBlockTests"),
+        .testTarget(
+            name: "BlockStorageTests",
+            dependencies: [
+                abi, .product(name: "BlockStorage", package: "Services"),
+                .product(name: "DiskPool", package: "Services"),
+            ],
+            path: "BlockStorageTests"),
+        .testTarget(
+            name: "DiskPoolTests", dependencies: ["TestSupport", .product(name: "DiskPool", package: "Services")],
+            path: "DiskPoolTests"),
         .testTarget(
             name: "EntenteTests",
             dependencies: [

@@ -20,7 +20,8 @@ import Testing
         (
             "Tool",
             [
-                "Support", "Project", "Interfaces", "Packages", "Emulator", "Guest", "Build", "Console", "Boot",
+                "Support", "Project", "Interfaces", "Packages", "Emulator", "Disks", "Guest", "Build", "Console",
+                "Boot",
                 "Commands",
             ]
         ),
@@ -57,6 +58,7 @@ import Testing
         "Machines/VirtualPlatform": [],
         "Services/Supervision": [],
         "Services/SerialConsole": [],
+        "Services/DiskPool": [],
         "Components/Root": [],
         "Components/Monitor": ["KernelEnvironment", "Monitor"],
         "Components/Serial": [],
@@ -80,20 +82,21 @@ import Testing
         "Kernel/Core": ["ABI", "SharedAccess"],
         "Kernel/Model": ["ABI", "SharedAccess", "KernelCore"],
         "Kernel/AArch64/Program": ["ABI", "KernelCore", "AArch64Support"],
-        "Services": ["ABI"],
+        "Services": ["ABI", "DiskPool"],
         "Machines": ["ABI", "SharedAccess", "Supervision"],
-        "System": ["ABI"],
+        "System": ["ABI", "DiskPool"],
         "Components/Root": ["ABI", "Entente", "Supervision", "RuntimeSupport"],
         "Components/Monitor": ["ABI", "Entente", "VirtualPlatform", "MachineMonitor", "RuntimeSupport"],
         "Components/Serial": ["Entente", "SerialConsole", "SerialDriver"],
         "Components/Pager": ["Entente"],
         "Components/Heartbeat": ["Entente"],
+        "Components/Storage": ["ABI", "BlockStorage", "DiskControl", "DiskPool", "Entente", "RuntimeSupport"],
         "Components/Control": ["Entente"],
         "Guests": ["GuestHardware", "GuestSupport", "HostileSupport"],
         "Benchmarks": ["ABI", "Entente", "MachineMonitor", "RuntimeSupport"],
         "Tests/Programs": ["ABI", "Entente", "RuntimeSupport", "SerialConsole", "SerialDriver", "HarmWitness"],
         "Tests/Packages": ["Entente", "Exchange", "Hoarder", "Ledger", "Mishaps"],
-        "Tool": ["ABI", "SystemImage", "Tool", "Workshop"],
+        "Tool": ["ABI", "DiskPool", "SystemImage", "Tool", "Workshop"],
         "Workshop": ["ABI", "SystemImage", "Tool"],
     ]
     /// Modules of the toolchain and of other projects.
