@@ -19,6 +19,7 @@ let threadTests = [
 ]
 let testsWithoutThreads = [
     "InterleavingTests", "SupervisionTests", "SerialConsoleTests", "DiskPoolTests", "BlockStorageTests",
+    "VirtioBlockTests",
 ]
 let hasThreadTestsOnly = Context.environment["ENTENTE_THREADS"] != nil
 
@@ -26,7 +27,7 @@ let package = Package(
     name: "Portable",
     dependencies: [
         .package(path: "../Kit"), .package(path: "../Kernel"), .package(path: "../Machines"),
-        .package(path: "../Services"),
+        .package(path: "../Services"), .package(path: "../Components"),
     ],
     targets: [
         // The tests of several modules share this target.
@@ -46,6 +47,14 @@ let package = Package(
         .testTarget(
             name: "SerialConsoleTests", dependencies: [abi, .product(name: "SerialConsole", package: "Services")],
             path: "SerialConsoleTests"),
+        .testTarget(
+            name: "VirtioBlockTests",
+            dependencies: [
+                "TestSupport", abi, .product(name: "VirtioBlock", package: "Services"),
+                .product(name: "DiskDriver", package: "Components"), .product(name: "Entente", package: "Kit"),
+                .product(name: "EntenteTesting", package: "Kit"),
+            ],
+            path: "VirtioBlockTests"),
         .testTarget(
             name: "BlockStorageTests",
             dependencies: [
