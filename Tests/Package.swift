@@ -17,7 +17,7 @@ let threadTests = [
     "LookUpRaceTests", "CoreThread", "Fixture", "Fixture+Tenants", "Invariants", "Invariants+Objects",
     "Invariants+Queues", "Invariants+Tree", "HostileWords", "SeededGenerator", "Counter",
 ]
-let testsWithoutThreads = ["InterleavingTests", "SupervisionTests", "SerialConsoleTests"]
+let testsWithoutThreads = ["InterleavingTests", "VirtioTests", "SupervisionTests", "SerialConsoleTests"]
 let hasThreadTestsOnly = Context.environment["ENTENTE_THREADS"] != nil
 
 let package = Package(
@@ -38,6 +38,13 @@ let package = Package(
                 "Interleaving", "TestSupport", abi, .product(name: "VirtualPlatform", package: "Machines"),
             ],
             path: "VirtualPlatformTests"),
+        .testTarget(
+            name: "VirtioTests",
+            dependencies: [
+                "TestSupport", abi, .product(name: "Virtio", package: "Machines"),
+                .product(name: "VirtualPlatform", package: "Machines"),
+            ],
+            path: "VirtioTests"),
         .testTarget(
             name: "SupervisionTests", dependencies: [abi, .product(name: "Supervision", package: "Services")],
             path: "SupervisionTests"),

@@ -48,8 +48,9 @@ extension MachineUnits {
     public func resetDevices<Environment: BusEnvironment>(
         _ environment: inout Environment, resetVirtualCPU: (Int, inout Environment) -> Void
     ) -> Bool {
-        var round = Reset(units: self)
+        var round = Reset(units: self, environment: environment)
         MachineDevices.visitAll(&round)
+        environment = round.environment
         let count = withBus { bus in
             bus.timeRequest.reset()
             return bus.virtualCPUCount
@@ -136,15 +137,18 @@ private struct Update<Units: MachineUnits, Environment: BusEnvironment>: DeviceV
     }
 }
 
-private struct Reset<Units: MachineUnits>: DeviceVisitor {
+private struct Reset<Units: MachineUnits, Environment: BusEnvironment>: DeviceVisitor {
     let units: Units
+    var environment: Environment
     var isComplete = true
 
     mutating func visit<Visited: Device>(_ position: DevicePosition<Visited>) {
-        let done: Void? = units.withDevice(position) { device in
+        let isReset = units.withDevice(position) { device in
+            guard device.prepareReset(&environment) else { return false }
             device = device.afterReset()
             _ = units.driveLine(of: device)
+            return true
         }
-        if done == nil { isComplete = false }
+        if isReset != true { isComplete = false }
     }
 }
