@@ -27,6 +27,10 @@ public enum VirtioPages {
     @inline(__always) public static func machineAddress(ofSlot slot: Int) -> UInt64 {
         machineAddress + UInt64(slot * slotSize)
     }
+    /// Returns the guest-physical address of a register of a slot (`VirtioRegister`), at which there is a doorbell.
+    @inline(__always) public static func doorbell(_ register: Int, slot: Int) -> UInt64 {
+        machineAddress(ofSlot: slot) + UInt64(register)
+    }
     @inline(__always) public static func interrupt(ofSlot slot: Int) -> UInt64 { firstInterrupt + UInt64(slot) }
 
     /// The bits of the backend's own notification.

@@ -154,7 +154,7 @@ extension BlockBackend {
     /// Decides on a discard or a write of zeroes, which names one range (5.2.6.2).
     @inline(never)
     private func acceptRange(_ number: Int, _ operation: BlockOperation, _ readable: UInt64) {
-        let features = slots[Int(table.chains[number].slot)].disk?.features ?? []
+        let features = slots[Int(table.chains[number].slot)].disk?.features ?? BlockDiskFeatures()
         let isOffered = features.contains(operation == .discard ? .discard : .writeZeroes)
         guard isOffered else { return end(number, .unsupported) }
         guard mayWrite(number), readable == 32 else { return end(number, .ioError) }

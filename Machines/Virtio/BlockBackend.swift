@@ -17,8 +17,7 @@ import VirtualPlatform
 ///   answered all requests of the life before, and then performs the marked chains from their beginning.
 /// - *Back-pressure.* A chain that finds no slot or no page of the window waits. While one waits, none is taken.
 public final class BlockBackend<Environment: BackendEnvironment> {
-    /// Internal for tests.
-    var environment: Environment
+    public var environment: Environment
     var slots = InlineArray<8, DiskSlot>(repeating: DiskSlot())
     var queues = InlineArray<64, QueueState>(repeating: QueueState())
     var table = ChainTable()

@@ -12,9 +12,9 @@ public protocol GuestRAM {
 
     func load(_ range: GuestRange) -> UInt64
     func store(_ value: UInt64, _ range: GuestRange)
-    /// Loads with sequential consistency.
+    /// Loads 2 bytes with sequential consistency.
     func loadOrdered(_ range: GuestRange) -> UInt64
-    /// Stores with sequential consistency.
+    /// Stores 2 bytes with sequential consistency.
     func storeOrdered(_ value: UInt64, _ range: GuestRange)
 
     /// Copies bytes of the RAM into the window, from `offset` on. The caller has checked the offset.

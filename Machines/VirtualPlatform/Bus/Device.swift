@@ -51,6 +51,10 @@ public protocol Device {
     /// something else still works for the device.
     mutating func prepareReset<Environment: DeviceEnvironment>(_ environment: inout Environment) -> Bool
 
+    /// Prepares the machine's start. Returns false if the machine must not start yet. The monitor's notification then
+    /// tells when this is worth another call.
+    mutating func prepareStart<Environment: DeviceEnvironment>(_ environment: inout Environment) -> Bool
+
     /// Returns the device as it is after a reset of the machine.
     func afterReset() -> Self
 
@@ -72,6 +76,7 @@ extension Device {
         -> UInt64?
     { nil }
     public mutating func prepareReset<Environment: DeviceEnvironment>(_ environment: inout Environment) -> Bool { true }
+    public mutating func prepareStart<Environment: DeviceEnvironment>(_ environment: inout Environment) -> Bool { true }
     public func afterReset() -> Self { Self() }
     @inline(__always) public var isHeldByPeer: Bool { false }
 }

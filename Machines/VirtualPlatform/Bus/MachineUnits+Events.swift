@@ -68,6 +68,18 @@ extension MachineUnits {
     }
 }
 
+extension MachineUnits {
+    /// Prepares the devices for the machine's start. The machine does not run.
+    /// - Returns: nil if another thread keeps the lock of a device; false if a device is not ready.
+    @inline(never)
+    public func prepareStart<Environment: BusEnvironment>(_ environment: inout Environment) -> Bool? {
+        var round = Start(units: self, environment: environment)
+        MachineDevices.visitAll(&round)
+        environment = round.environment
+        return round.areReady
+    }
+}
+
 /// The result of `MachineUnits.watch`.
 public struct Watch: Equatable {
     /// The time of the next call in sixteenths of a second, from 1 to 16; nil if none is needed.
@@ -134,6 +146,17 @@ private struct Update<Units: MachineUnits, Environment: BusEnvironment>: DeviceV
         if found.hasChanged { hasChanged = true }
         if found.awaitsMoment { watch.isTimerTaken = true }
         if let sixteenths = found.sixteenths { watch.sixteenths = min(watch.sixteenths ?? sixteenths, sixteenths) }
+    }
+}
+
+private struct Start<Units: MachineUnits, Environment: BusEnvironment>: DeviceVisitor {
+    let units: Units
+    var environment: Environment
+    var areReady: Bool? = true
+
+    mutating func visit<Visited: Device>(_ position: DevicePosition<Visited>) {
+        let isReady = units.withDevice(position) { $0.prepareStart(&environment) }
+        if isReady != true, areReady != nil { areReady = isReady }
     }
 }
 

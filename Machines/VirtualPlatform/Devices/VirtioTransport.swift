@@ -262,20 +262,15 @@ public struct VirtioTransport: Device {
         return isDone
     }
 
-    /// Shows the devices before the machine starts.
-    /// - Returns: nil if the backend has not said yet which devices there are; false if one is missing.
-    public mutating func showDevices<Environment: DeviceEnvironment>(_ environment: Environment) -> Bool? {
+    /// Shows the devices, once the backend has said which there are.
+    public mutating func prepareStart<Environment: DeviceEnvironment>(_ environment: inout Environment) -> Bool {
         guard environment.hasVirtioPages else { return true }
-        var areAll = true
         for number in 0..<VirtioPages.slots {
-            switch Slot(number: number, port: environment).backend(VirtioBackend.state) {
-            case VirtioBackend.State.ready, VirtioBackend.State.empty: break
-            case VirtioBackend.State.missing: areAll = false
-            default: return nil
-            }
+            let state = Slot(number: number, port: environment).backend(VirtioBackend.state)
+            if state == VirtioBackend.State.unknown { return false }
         }
         for number in 0..<VirtioPages.slots { show(Slot(number: number, port: environment)) }
-        return areAll
+        return true
     }
 
     // MARK: News of the backend
