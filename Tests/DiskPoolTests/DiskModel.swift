@@ -53,9 +53,15 @@ struct DiskModel {
     }
 
     /// Takes what was read after a cut as the truth.
-    mutating func settle(_ index: Int, _ value: UInt32) {
+    ///
+    /// - Parameter isDurable: false if the device has not been cut, so that a later cut may still bring older contents.
+    mutating func settle(_ index: Int, _ value: UInt32, isDurable: Bool) {
+        if isDurable {
+            older[index] = nil
+        } else if value != present[index] {
+            older[index, default: []].append((present[index], .max))
+        }
         present[index] = value
-        older[index] = nil
         unsure.remove(index)
     }
 

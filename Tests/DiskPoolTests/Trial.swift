@@ -197,13 +197,17 @@ final class Trial {
         pool.open()
         settle()
         guard pool.isMounted else { return problems.append("does not open: \(String(describing: pool.mountFailure))") }
-        if hasLog {
+        if !hasLog || random.oneIn(2) { checkAtRest() }
+        pool.beginChanges()
+        settleControl()
+    }
+
+    private func checkAtRest() {
+        if log.capacity > 0 {
             // What was replayed and what a deletion has done meanwhile lies only in memory.
             perform(.commit)
         }
         check()
-        pool.beginChanges()
-        settleControl()
     }
 
     /// Takes over the effect of a control operation that a cut has interrupted.
@@ -241,7 +245,9 @@ final class Trial {
                 let flight = Flight(operation: .read, name: name, indices: range, window: 0)
                 submit(flight, disk: disk, sector: DiskModel.sector(first), count: range.count)
                 settle()
-                for (position, value) in found.enumerated() { models[name]!.settle(first + position, value) }
+                for (position, value) in found.enumerated() {
+                    models[name]!.settle(first + position, value, isDurable: isOpen)
+                }
             }
         }
         isOpen = false
