@@ -41,10 +41,9 @@ extension Pool {
             return
         default: break
         }
-        guard records.indices.contains(disk), !records[disk].isFree, records[disk].state == .live else {
-            return finishControl(index, .noSuchDisk)
-        }
+        guard records.indices.contains(disk) else { return finishControl(index, .noSuchDisk) }
         guard !states[disk].isDamaged else { return finishControl(index, .damaged) }
+        guard !records[disk].isFree, records[disk].state == .live else { return finishControl(index, .noSuchDisk) }
         guard states[disk].barrier < 0 else { return }
         states[disk].barrier = index
         requests[index].stage = .control(.quiet)

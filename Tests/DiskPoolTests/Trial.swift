@@ -23,7 +23,7 @@ final class Trial {
 
     static let requestCount = 16
     static let windowSize = 64 * 1024
-    let records = 32
+    let records: Int
     let slots = 48
     let units: UInt32
     var random: Random
@@ -49,7 +49,8 @@ final class Trial {
     var found: [UInt32] = []
     let passesDiscards: Bool
 
-    init(seed: UInt64, units: UInt32 = 900, logEntries: Int = 0) {
+    init(seed: UInt64, units: UInt32 = 900, records: Int = 32, logEntries: Int = 0) {
+        self.records = records
         random = Random(seed)
         self.units = units
         passesDiscards = random.oneIn(2)
