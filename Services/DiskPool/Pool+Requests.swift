@@ -31,6 +31,7 @@ extension Pool {
         answers.append(PoolAnswer(id: requests[index].request.id, error: error, record: requests[index].result))
         requests[index].reset()
         idle.append(index)
+        hasReleased = true
     }
 
     /// Continues one request, none of whose device requests is under way.

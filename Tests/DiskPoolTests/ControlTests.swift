@@ -54,6 +54,27 @@ import Testing
         #expect(trial.faults == [])
     }
 
+    /// A write that has begun may still change a node that a snapshot would share.
+    @Test func snapshotWaitsForWritersOfItsDisk() {
+        let trial = Trial(seed: 10)
+        let disk = trial.makeDisk("disk")
+        #expect(trial.write(1, disk, 0, count: 32) == nil)
+        _ = trial.request(.commit, disk)
+        trial.memory.window(0, 0).update(repeating: 2, count: 32 * 128)
+        trial.submit(Trial.Flight(operation: .write, name: ""), disk: disk, sector: 0, count: 32)
+        trial.pump()
+        let write = trial.disk.pending.removeLast()
+        trial.submit(Trial.Flight(operation: .snapshot(trial.name("s")), name: "", window: -1), disk: disk)
+        trial.pump()
+        for pending in trial.disk.pending { #expect(pending.request.kind == .read) }
+        #expect(trial.index("s") == nil)
+        trial.disk.pending.append(write)
+        trial.settle()
+        #expect(trial.read(trial.index("s")!, 0) == 2)
+        #expect(trial.write(3, disk, 0, count: 32) == nil)
+        #expect(trial.read(trial.index("s")!, 0) == 2)
+    }
+
     @Test func refusesWhatCannotBe() {
         let trial = Trial(seed: 4)
         let disk = trial.makeDisk("disk")

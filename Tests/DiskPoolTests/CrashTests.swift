@@ -1,18 +1,18 @@
-import Foundation
+import TestSupport
 import Testing
 
 @testable import DiskPool
 
 /// Power cuts and deaths of the engine at random moments.
 ///
-/// `ENTENTE_CRASHES` in the environment is the number of cuts of each kind; without it some thousands run.
+/// `ENTENTE_CRASHES` in the environment is the number of cuts of each kind. Without it some thousands run.
+/// `ENTENTE_TEST_SEED` is the first seed.
 @Suite struct CrashTests {
     private static let cutsOfSeed = 25
     private static let seeds: Range<Int> = {
-        let environment = ProcessInfo.processInfo.environment
-        if let seed = environment["ENTENTE_CRASH_SEED"].flatMap({ Int($0) }) { return seed..<seed + 1 }
-        let crashes = environment["ENTENTE_CRASHES"].flatMap { Int($0) } ?? 2000
-        return 0..<max(crashes / cutsOfSeed, 1)
+        let first = TestLength.number("ENTENTE_TEST_SEED") ?? 0
+        let crashes = TestLength.number("ENTENTE_CRASHES") ?? 2500
+        return first..<first + max(crashes / cutsOfSeed, 1)
     }()
 
     /// After a power cut the check is clean, everything flushed is there, and no sector has contents that were never

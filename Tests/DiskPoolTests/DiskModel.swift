@@ -1,7 +1,7 @@
 /// The contents that a disk of a trial may have.
 ///
-/// A trial writes to two ranges of a disk: one at its beginning, and one at the border of two leaves of its map. It fills
-/// each sector with one number.
+/// A trial writes to two ranges of a disk: one at its beginning, and one at the border of two leaves of its map. It
+/// fills each sector with one number.
 struct DiskModel {
     var sectors: UInt64
     var isSnapshot = false
