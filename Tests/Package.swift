@@ -17,14 +17,17 @@ let threadTests = [
     "LookUpRaceTests", "CoreThread", "Fixture", "Fixture+Tenants", "Invariants", "Invariants+Objects",
     "Invariants+Queues", "Invariants+Tree", "HostileWords", "SeededGenerator", "Counter",
 ]
-let testsWithoutThreads = ["InterleavingTests", "VirtioTests", "SupervisionTests", "SerialConsoleTests"]
+let testsWithoutThreads = [
+    "InterleavingTests", "SupervisionTests", "SerialConsoleTests", "DiskPoolTests", "BlockStorageTests",
+    "VirtioBlockTests", "VirtioTests",
+]
 let hasThreadTestsOnly = Context.environment["ENTENTE_THREADS"] != nil
 
 let package = Package(
     name: "Portable",
     dependencies: [
         .package(path: "../Kit"), .package(path: "../Kernel"), .package(path: "../Machines"),
-        .package(path: "../Services"),
+        .package(path: "../Services"), .package(path: "../Components/BlockDriver"),
     ],
     targets: [
         // The tests of several modules share this target.
@@ -51,6 +54,24 @@ let package = Package(
         .testTarget(
             name: "SerialConsoleTests", dependencies: [abi, .product(name: "SerialConsole", package: "Services")],
             path: "SerialConsoleTests"),
+        .testTarget(
+            name: "VirtioBlockTests",
+            dependencies: [
+                "TestSupport", abi, .product(name: "VirtioBlock", package: "Services"),
+                .product(name: "DiskDriver", package: "BlockDriver"), .product(name: "Entente", package: "Kit"),
+                .product(name: "EntenteTesting", package: "Kit"),
+            ],
+            path: "VirtioBlockTests"),
+        .testTarget(
+            name: "BlockStorageTests",
+            dependencies: [
+                abi, .product(name: "BlockStorage", package: "Services"),
+                .product(name: "DiskPool", package: "Services"),
+            ],
+            path: "BlockStorageTests"),
+        .testTarget(
+            name: "DiskPoolTests", dependencies: ["TestSupport", .product(name: "DiskPool", package: "Services")],
+            path: "DiskPoolTests"),
         .testTarget(
             name: "EntenteTests",
             dependencies: [
