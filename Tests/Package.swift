@@ -19,7 +19,7 @@ let threadTests = [
 ]
 let testsWithoutThreads = [
     "InterleavingTests", "SupervisionTests", "SerialConsoleTests", "DiskPoolTests", "BlockStorageTests",
-    "VirtioBlockTests",
+    "VirtioBlockTests", "VirtioTests",
 ]
 let hasThreadTestsOnly = Context.environment["ENTENTE_THREADS"] != nil
 
@@ -41,6 +41,13 @@ let package = Package(
                 "Interleaving", "TestSupport", abi, .product(name: "VirtualPlatform", package: "Machines"),
             ],
             path: "VirtualPlatformTests"),
+        .testTarget(
+            name: "VirtioTests",
+            dependencies: [
+                "TestSupport", abi, .product(name: "Virtio", package: "Machines"),
+                .product(name: "VirtualPlatform", package: "Machines"),
+            ],
+            path: "VirtioTests"),
         .testTarget(
             name: "SupervisionTests", dependencies: [abi, .product(name: "Supervision", package: "Services")],
             path: "SupervisionTests"),

@@ -48,7 +48,7 @@ extension MachineDescription {
         MachineDeviceTree(
             memory: MachineImage.ramBase...(MachineImage.ramBase + memory - 1), cpus: cpus, commandLine: commandLine,
             initrd: initrd, seed: seed, sharedMemory: sharedMemory, overlay: deviceTree, name: name,
-            terminal: terminal, hasWatchdog: hasWatchdog)
+            terminal: terminal, hasWatchdog: hasWatchdog, diskCount: disks.count)
     }
 }
 

@@ -6,21 +6,12 @@ struct DiskImageFile {
     let file: URL
     let format: Format
 
-    enum Format: String, CaseIterable {
-        case raw, qcow2, vmdk
-    }
+    typealias Format = DiskImageHeader.Format
 
     /// Finds the format by the first bytes.
     init(_ file: URL) throws {
         self.file = file
-        let handle = try FileHandle(forReadingFrom: file)
-        defer { try? handle.close() }
-        let start = try handle.read(upToCount: 512) ?? Data()
-        let marks: [(Format, Data)] = [
-            (.qcow2, Data([0x51, 0x46, 0x49, 0xFB])), (.vmdk, Data("KDMV".utf8)),
-            (.vmdk, Data("# Disk DescriptorFile".utf8)),
-        ]
-        format = marks.first { start.starts(with: $0.1) }?.0 ?? .raw
+        format = try DiskImageHeader(file).format
     }
 
     /// Returns the format for an export, by the ending of the file's name.

@@ -19,6 +19,8 @@ struct MachineDeviceTree {
     /// The size of the terminal at the machine's console, which the serial line cannot report.
     var terminal: TerminalSize?
     var hasWatchdog = false
+    /// The number of virtual disks, each a virtio device.
+    var diskCount = 0
 
     enum Seed {
         case random
@@ -98,7 +100,7 @@ struct MachineDeviceTree {
                 clocks = <&clock>;
                 clock-names = "apb_pclk";
             };
-        \(failureDevices)\(sharedMemorySource)        };
+        \(failureDevices)\(virtioDevices)\(sharedMemorySource)        };
         """
     }
 

@@ -66,4 +66,4 @@ public protocol FailureListener {
 }
 
 /// The part of the environment that devices use. It has no interrupts, because a device only sets its line's level.
-public typealias DeviceEnvironment = SerialLine & TimeSource & FailureListener
+public typealias DeviceEnvironment = SerialLine & TimeSource & FailureListener & VirtioPort
