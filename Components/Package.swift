@@ -10,7 +10,6 @@ let programs: KeyValuePairs<String, [Target.Dependency]> = [
     "Monitor": ["MachineMonitor"],
     "Root": [.product(name: "Supervision", package: "Services")],
     "Serial": ["SerialDriver"],
-    "BlockDriver": ["DiskDriver"],
     "Pager": [],
     "Heartbeat": [],
     "Control": [],
@@ -18,7 +17,7 @@ let programs: KeyValuePairs<String, [Target.Dependency]> = [
 
 let package = Package(
     name: "Components",
-    products: ["MachineMonitor", "SerialDriver", "DiskDriver"].map { .library(name: $0, targets: [$0]) }
+    products: ["MachineMonitor", "SerialDriver"].map { .library(name: $0, targets: [$0]) }
         + programs.map { .library(name: $0.key + "Image", type: .static, targets: [$0.key]) },
     dependencies: [.package(path: "../Kit"), .package(path: "../Machines"), .package(path: "../Services")],
     targets: [
@@ -28,13 +27,10 @@ let package = Package(
         .target(
             name: "SerialDriver", dependencies: kit + [.product(name: "SerialConsole", package: "Services")],
             path: "Serial", exclude: ["Program"]),
-        .target(
-            name: "DiskDriver", dependencies: kit + [.product(name: "VirtioBlock", package: "Services")],
-            path: "BlockDriver", exclude: ["Program"]),
     ]
         + programs.map {
             .target(
                 name: $0.key, dependencies: kit + $0.value,
-                path: ["Monitor", "Serial", "BlockDriver"].contains($0.key) ? $0.key + "/Program" : $0.key)
+                path: ["Monitor", "Serial"].contains($0.key) ? $0.key + "/Program" : $0.key)
         }
 )

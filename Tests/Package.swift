@@ -27,7 +27,7 @@ let package = Package(
     name: "Portable",
     dependencies: [
         .package(path: "../Kit"), .package(path: "../Kernel"), .package(path: "../Machines"),
-        .package(path: "../Services"), .package(path: "../Components"),
+        .package(path: "../Services"), .package(path: "../Components/BlockDriver"),
     ],
     targets: [
         // The tests of several modules share this target.
@@ -58,7 +58,7 @@ let package = Package(
             name: "VirtioBlockTests",
             dependencies: [
                 "TestSupport", abi, .product(name: "VirtioBlock", package: "Services"),
-                .product(name: "DiskDriver", package: "Components"), .product(name: "Entente", package: "Kit"),
+                .product(name: "DiskDriver", package: "BlockDriver"), .product(name: "Entente", package: "Kit"),
                 .product(name: "EntenteTesting", package: "Kit"),
             ],
             path: "VirtioBlockTests"),

@@ -40,7 +40,8 @@ struct PackageSources {
 
     /// The folders of the packages that have programs, below the repository's root.
     static let programPackages = [
-        "Components", "Components/Backend", "Components/Storage", "Kernel/AArch64", "Guests", "Benchmarks",
+        "Components", "Components/Backend", "Components/Storage", "Components/BlockDriver", "Kernel/AArch64", "Guests",
+        "Benchmarks",
         "Tests/Programs",
     ]
     /// Those of them whose programs use a heap.
