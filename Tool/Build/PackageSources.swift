@@ -45,7 +45,7 @@ struct PackageSources {
         "Tests/Programs",
     ]
     /// Those of them whose programs use a heap.
-    static let heapPackages: Set = ["Components/Backend", "Components/Storage"]
+    static let heapPackages: Set = ["Components/Backend", "Components/BlockDriver", "Components/Storage"]
     /// The folders of the packages on which the packages with programs depend.
     static let libraryPackages = ["Kit", "Kernel", "Machines", "Services", "Components"]
 
