@@ -133,8 +133,11 @@ extension Workspace {
 
     /// Returns the programs of the board that this repository has, from the lists `programs` of its packages.
     package func boardPrograms() throws -> KnownPrograms {
-        let components = try ["Components", "Components/Backend", "Components/Storage", "Benchmarks", "Tests/Programs"]
-            .flatMap(programs(ofPackage:))
+        let components = try [
+            "Components", "Components/Backend", "Components/BlockDriver", "Components/Storage", "Benchmarks",
+            "Tests/Programs",
+        ]
+        .flatMap(programs(ofPackage:))
         return KnownPrograms(components: components, guests: try programs(ofPackage: "Guests"))
     }
 

@@ -7,8 +7,13 @@ import Entente
 /// Sends requests one at a time, or many at once, and counts those with an unexpected status.
 struct Probe {
     var client = BlockClient(named: "block-driver")
-    let window = BlockWindow(of: Configuration.resource(.window, named: "window").unsafelyUnwrapped)
+    let window: BlockWindow
     static let first: UInt64 = 0x5000
+
+    init() {
+        guard let resource = Configuration.resource(.window, named: "window") else { fatalError("no window") }
+        window = BlockWindow(of: resource)
+    }
 
     /// Waits for an answer, and releases its slot.
     mutating func answer() -> BlockStatus {
