@@ -49,7 +49,8 @@ struct Probe {
 
     /// Writes and reads pieces of several sizes, 1 MiB/2 at most.
     mutating func checkData(_ seed: UInt64) -> Bool {
-        for size in [512, 4096, 65536, 524_288] {
+        for shift in stride(from: 9, through: 19, by: 2) {
+            let size = 1 << shift
             fill(0, size, with: seed)
             let sector = Self.first + 2048
             guard perform(BlockRequest(.write, sector: sector, length: UInt32(size))) == .ok,
