@@ -127,7 +127,7 @@ final class Trial {
     @discardableResult
     func perform(_ operation: PoolRequest.Operation, on disk: Int = 0, isCut: Bool = false) -> Bool {
         lastControlError = nil
-        submit(Flight(operation: operation, name: "", window: -1), disk: disk)
+        guard submit(Flight(operation: operation, name: "", window: -1), disk: disk) else { return false }
         if isCut {
             for _ in 0..<random.below(30) { step() }
             return false
