@@ -57,7 +57,10 @@ package struct PreparedBoot {
         var emulator = Emulator(manifest.board, options)
         emulator.hasVirtualization = false
         (emulator.cores, emulator.memory) = (machine.cpus, machine.memory)
-        var boot = ["-kernel", guest.kernel.path, "-dtb", treeFile.path, "-append", machine.commandLine]
+        var boot =
+            guest.isFirmware
+            ? ["-bios", guest.kernel.path, "-dtb", treeFile.path]
+            : ["-kernel", guest.kernel.path, "-dtb", treeFile.path, "-append", machine.commandLine]
         if let initrd = guest.initrd { boot += ["-initrd", initrd.path] }
         arguments = emulator.arguments(boot: boot)
         channels = [Channel(name: machine.name, kind: .machine, number: 0, program: nil)]

@@ -8,7 +8,9 @@
 /// The PL011 must stand first: `MachineUnits.perform` sends each access to the serial window to the first device of
 /// this list.
 public typealias MachineDevices =
-    Attached<PL011, Attached<PL031, Attached<GenericWatchdog, Attached<PanicDevice, NoDevices>>>>
+    Attached<
+        PL011, Attached<PL031, Attached<GenericWatchdog, Attached<PanicDevice, Attached<ParallelFlash, NoDevices>>>>
+    >
 
 /// A device's position in a list of devices.
 public struct DevicePosition<Positioned: Device>: Sendable {
