@@ -146,12 +146,35 @@ public struct BlockDisk: Equatable, Sendable {
     }
 }
 
-public struct BlockDiskFeatures: OptionSet, Sendable {
+/// The features of a disk.
+///
+/// On the host it is an `OptionSet`. On the board it has only the operations of that protocol that need no array, as
+/// `Rights`, because the kernel allocates no memory.
+public struct BlockDiskFeatures: Equatable, Sendable {
     public var rawValue: UInt32
-    public init(rawValue: UInt32) { self.rawValue = rawValue }
-    public static let readOnly = BlockDiskFeatures(rawValue: 1)
-    public static let discard = BlockDiskFeatures(rawValue: 2)
-    public static let writeZeroes = BlockDiskFeatures(rawValue: 4)
+    @inline(__always) public init(rawValue: UInt32) { self.rawValue = rawValue }
+    @inline(__always) public init() { rawValue = 0 }
+
+    public static var readOnly: BlockDiskFeatures { BlockDiskFeatures(rawValue: 1) }
+    public static var discard: BlockDiskFeatures { BlockDiskFeatures(rawValue: 2) }
+    public static var writeZeroes: BlockDiskFeatures { BlockDiskFeatures(rawValue: 4) }
     /// Writes become durable by a flush only.
-    public static let hasVolatileCache = BlockDiskFeatures(rawValue: 8)
+    public static var hasVolatileCache: BlockDiskFeatures { BlockDiskFeatures(rawValue: 8) }
+
+    @inline(__always) public func contains(_ other: BlockDiskFeatures) -> Bool {
+        rawValue & other.rawValue == other.rawValue
+    }
+    @inline(__always) public func union(_ other: BlockDiskFeatures) -> BlockDiskFeatures {
+        BlockDiskFeatures(rawValue: rawValue | other.rawValue)
+    }
+    @inline(__always) @discardableResult
+    public mutating func insert(_ other: BlockDiskFeatures) -> (inserted: Bool, memberAfterInsert: BlockDiskFeatures) {
+        let isNew = !contains(other)
+        rawValue |= other.rawValue
+        return (isNew, other)
+    }
 }
+
+#if !hasFeature(Embedded)
+    extension BlockDiskFeatures: OptionSet {}
+#endif

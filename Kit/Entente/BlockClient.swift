@@ -140,7 +140,7 @@ public struct BlockClient {
     /// Announces that the client will sleep. Returns true if the server will raise `events` when it answers, and false
     /// if an answer waits already.
     public func willSleep() -> Bool {
-        connection.client.store(1, BlockConnectionLayout.clientSleeps)
+        announceSleep()
         for bank in 0..<connection.banks {
             let used = submitted[bank] ^ consumed[bank] ^ returned[bank]
             let answered = connection.server.loadWide(BlockConnectionLayout.answered &+ 8 &* bank)
@@ -151,6 +151,8 @@ public struct BlockClient {
         }
         return true
     }
+
+    func announceSleep() { connection.client.store(1, BlockConnectionLayout.clientSleeps) }
 
     /// Ends the announcement. Until the next `willSleep` the server raises nothing.
     public func didWake() { connection.client.store(0, BlockConnectionLayout.clientSleeps) }

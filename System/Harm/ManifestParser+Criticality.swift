@@ -9,6 +9,9 @@ extension ManifestParser {
         var parts: [String: (title: String, criticality: CriticalityDeclaration)] = [:]
         for group in groupDeclarations { parts[group.group.name] = (group.title, group.criticality) }
         for declaration in declarations { parts[declaration.name] = (declaration.title, declaration.criticality) }
+        for component in manifest.components where component.isAdded {
+            parts[component.name] = ("'\(component.name)'", CriticalityDeclaration())
+        }
         do {
             let analysis = HarmAnalysis(try manifest.planWithPlaceholders())
             CriticalityCheck(analysis: analysis, manifest: manifest, source: source, declarations: parts).run()
@@ -50,6 +53,8 @@ struct CriticalityCheck {
         )
         let parts = manifest.partsAround(victim)
         let home = parts.first { declarations[$0]?.criticality.description.level != nil } ?? victim
+        // An exception for a backend stands at its machine.
+        let accepting = manifest.disks.clients.first { $0.tenant == victim }?.owner ?? victim
         source.report(
             at: declarations[home]?.criticality.mark,
             "\(declarations[victim]?.title ?? victim) (\(level.name)) can be \(finding.effect.participle) by "
@@ -57,7 +62,7 @@ struct CriticalityCheck {
                 + analysis.sentence(finding),
             remedy: analysis.remedy(finding)
                 + "; or write 'accept: [{from: \(offender), effect: \(finding.effect), "
-                + "through: \(analysis.way(of: finding)), because: \"…\"}]' for '\(victim)'"
+                + "through: \(analysis.way(of: finding)), because: \"…\"}]' for '\(accepting)'"
         )
     }
 
@@ -103,6 +108,10 @@ extension Manifest {
     /// Returns the tenant and the groups around it, the innermost first.
     func partsAround(_ tenant: String) -> [String] {
         var parts = [tenant]
+        // A machine's backend is a part of its machine.
+        if let client = disks.clients.first(where: { $0.tenant == tenant && $0.owner != tenant }) {
+            parts.append(client.owner)
+        }
         while let group = groups.first(where: { $0.members.contains(parts.last ?? "") }), !parts.contains(group.name) {
             parts.append(group.name)
         }

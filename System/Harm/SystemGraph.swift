@@ -34,6 +34,7 @@ public struct SystemGraph {
         addDevices()
         addCalls()
         addMemory()
+        addDisks()
         addConsoles()
         addOffences()
         return (lines + ["}"]).joined(separator: "\n") + "\n"
@@ -140,6 +141,27 @@ public struct SystemGraph {
                 for receiver in rules.receivers(of: notification).sorted() where receiver != sender {
                     lines.append("  t\(sender) -> t\(receiver) [label=\"event\"\(style(index, .memory))];")
                 }
+            default: break
+            }
+        }
+    }
+
+    /// Adds a line for each connection to disks, and one between each machine and its backend.
+    private mutating func addDisks() {
+        let rules = HarmRules(plan)
+        var known: Set<[Int]> = []
+        for (index, edge) in plan.edges.enumerated() {
+            switch edge.action {
+            case .capability(let bell, let table, let slot, _, _, _) where edge.feature == .disk:
+                guard let client = rules.owner(table), let server = rules.owner(bell),
+                    plan.tenants[client].resources.contains(where: { $0.kind == .blockServer && $0.slot == slot })
+                else { continue }
+                lines.append("  t\(client) -> t\(server) [label=\"disks\" dir=both\(style(index, .memory))];")
+            case .doorbell(let space, _, let bell, _) where edge.feature == .virtio:
+                guard let machine = rules.owner(space), let backend = rules.owner(bell),
+                    known.insert([machine, backend]).inserted
+                else { continue }
+                lines.append("  t\(machine) -> t\(backend) [label=\"virtio\" dir=both\(style(index, .memory))];")
             default: break
             }
         }

@@ -19,6 +19,7 @@ extension Manifest {
         var writer = SystemImageWriter(
             kernel: .placeholder, board: .placeholder(board), root: .placeholder, tenants: all)
         (writer.groups, writer.onFailure, writer.sharedMemory) = (groups, board.onFailure, sharedMemory)
+        writer.disks = disks
         return try writer.plan()
     }
 }

@@ -49,7 +49,7 @@ extension SystemImageWriter {
 
     /// The number of bytes that the manifest gives to machines and components, with those of their programs.
     private var tenantMemory: UInt64 {
-        tenants.reduce(sharedMemory.reduce(0) { $0 + $1.size }) { sum, tenant in
+        tenants.reduce(sharedMemory.reduce(disks.sharedMemory) { $0 + $1.size }) { sum, tenant in
             sum + tenant.heapSize + sharedMemory(of: tenant) + tenant.program.memorySize
                 + tenant.dma.reduce(0) { $0 + $1.size } + Program.beyondDefaultStack(tenant.program.stackSize)
                 + (tenant.machine?.memory.size ?? 0)

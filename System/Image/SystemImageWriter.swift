@@ -16,6 +16,7 @@ public struct SystemImageWriter {
     public var onFailure = OnFailure.goOn
     /// The shared memories. Their ends are tenants, by name.
     public var sharedMemory: [SharedMemoryDescription] = []
+    public var disks = SystemDisks()
 
     /// The number of further slots of root's table, for a program in root's place that fills them itself.
     public var furtherRootSlots: UInt32 = 0
@@ -49,7 +50,7 @@ public struct SystemImageWriter {
         let placedRoot = contents.place(root)
         var builder = PlanBuilder(
             board: board, imageResidue: imageResidue, tenants: tenants, groups: groups, onFailure: onFailure,
-            sharedMemory: sharedMemory, contents: contents)
+            sharedMemory: sharedMemory, disks: disks, contents: contents)
         let plan = try builder.build()
         contents = builder.contents
         if let fault = plan.faults(imageSize: contents.end).first {

@@ -8,12 +8,14 @@ public struct Manifest: Sendable {
     /// The program of this repository that starts first and receives everything that the kernel does not need.
     public var root = Manifest.standardRoot
     /// The machines and components in the order of their start. That is the order of the file, unless `after` asks
-    /// for another. The console driver starts before all of them, and is not in the list.
+    /// for another. The console driver starts before all of them, and is not in the list. The parts that the tool adds
+    /// for disks are in it.
     public var tenants: [TenantDescription]
     /// The groups, in the order of the file.
     public var groups: [GroupDescription]
     /// The shared memories, in the order of the file.
     public var sharedMemory: [SharedMemoryDescription] = []
+    public var disks = SystemDisks()
     /// The criticality of machines, components and groups, by name.
     public var levels: [String: CriticalityDescription] = [:]
     /// The program of the console driver. Tests replace it by one that hangs.
@@ -113,6 +115,8 @@ public struct MachineDescription: Sendable, Equatable {
     public var deviceTree: URL?
     /// The manifest's shared memories of which the machine is an end.
     public var sharedMemory: [SharedMemoryEnd] = []
+    /// The disks. Disk N has the virtio slot N.
+    public var disks: [DiskDescription] = []
     public var restart = RestartDescription.tenant
 
     public init(name: String) { self.name = name }
@@ -129,6 +133,8 @@ public enum ProgramSource: Sendable, Equatable {
 /// A component: a native program beside the machines.
 public struct ComponentDescription: Sendable, Equatable {
     public var name: String
+    /// True for a part that the tool adds, and that the manifest does not name.
+    public var isAdded = false
     public var program: ProgramSource
     /// The size of its memory beyond the program's own, in bytes; a multiple of 4 KiB.
     public var memory: UInt64 = 64 << 10
@@ -150,6 +156,8 @@ public struct ComponentDescription: Sendable, Equatable {
     /// The devices of the board that it drives. `dma` is the memory that these may access.
     public var devices: [DeviceRequest] = []
     public var dma: [DMAMemoryDescription] = []
+    /// The disks. Disk N has the number N in the component's connection.
+    public var disks: [DiskDescription] = []
     /// The names of the machines and components that start before it.
     public var after: [String] = []
     public var restart = RestartDescription.tenant

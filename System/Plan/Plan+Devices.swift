@@ -99,7 +99,10 @@ private struct DeviceClaims {
             other == driver
                 ? Diagnostic("'\(other)' drives \(what) twice", remedy: "name each device once", at: place)
                 : Diagnostic(
-                    "'\(driver)' and '\(other)' both drive \(what)", remedy: "give the devices to one of them",
+                    "'\(driver)' and '\(other)' both drive \(what)",
+                    remedy: [driver, other].contains(DiskTenant.driver)
+                        ? "name another device, because the tool's driver of the board's disks has that page"
+                        : "give the devices to one of them",
                     at: place))
     }
 }

@@ -104,9 +104,7 @@ extension PlanBuilder {
         let priority =
             tenant.machine == nil ? tenant.priority : min(tenant.priority + 1, TenantDescription.priorities.upperBound)
         add(.time(time, core: core, priority: priority, tenant.allowance), .budget, of: index)
-        // The console driver uses up its budget whenever tenants print much, and a report of that would print even
-        // more.
-        if tenant.allowance != .unlimited, tenant.kind != .consoleDriver {
+        if tenant.allowance != .unlimited, tenant.reportsOverruns {
             add(.overrun(time, root.notification, bits: SupervisorSignal.overrun), .supervision, of: index)
         }
         let portal = number == 0 ? addFaultPortal(index) : 0

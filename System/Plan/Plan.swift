@@ -56,6 +56,10 @@ public struct Plan: Sendable {
     public enum Feature: String, Sendable, CaseIterable {
         case program, budget, supervision, console, call, ring, sharedMemory = "shared-memory", paging, machine, event
         case device, dma
+        /// Connections for requests of blocks, and the memory beside them.
+        case disk
+        /// The virtio devices of machines.
+        case virtio
     }
 
     /// A relation between nodes. Its life begins and ends with its owner's, and with its peer's if it has one.

@@ -10,6 +10,7 @@ struct PlanBuilder {
     let tenants: [Tenant]
     let groups: [GroupDescription]
     let sharedMemory: [SharedMemoryDescription]
+    let disks: SystemDisks
     var contents: ImageContents
     var plan = Plan()
     /// The nodes that the kernel has made.
@@ -27,10 +28,10 @@ struct PlanBuilder {
 
     init(
         board: Board, imageResidue: UInt64, tenants: [Tenant], groups: [GroupDescription], onFailure: OnFailure,
-        sharedMemory: [SharedMemoryDescription], contents: ImageContents
+        sharedMemory: [SharedMemoryDescription], disks: SystemDisks, contents: ImageContents
     ) {
         (self.board, self.imageResidue, self.tenants) = (board, imageResidue, tenants)
-        (self.groups, self.sharedMemory, self.contents) = (groups, sharedMemory, contents)
+        (self.groups, self.sharedMemory, self.disks, self.contents) = (groups, sharedMemory, disks, contents)
         usage = tenants.map { _ in TenantUsage() }
         (plan.groups, plan.onFailure) = (groups, onFailure)
     }
@@ -55,6 +56,7 @@ struct PlanBuilder {
         // These rules bind to parts of other tenants, which must be configured by then.
         for index in tenants.indices { addEvents(index) }
         addSharedMemory()
+        addDisks()
         for index in tenants.indices { addConfiguration(index) }
         for index in tenants.indices { setSizes(index) }
         try assignRootSlots()

@@ -6,6 +6,9 @@ extension Tenant {
         self.init(
             kind: .consoleDriver, name: ConsoleDriver.name, program: program, priority: ConsoleDriver.priority,
             core: ConsoleDriver.core, allowance: ConsoleDriver.allowance, restart: consoleDriverRestart)
+        // The console driver uses up its budget whenever tenants print much, and a report of that would print even
+        // more.
+        reportsOverruns = false
     }
 
     public init(_ machine: MachineDescription, program: Program, image: MachineImage) {
@@ -24,6 +27,8 @@ extension Tenant {
             heapSize: component.memory, arguments: component.arguments, allowance: component.allowance,
             restart: component.restart)
         self.program.stackSize = component.stack
+        // Storage and driver use up their budgets whenever their clients ask for much.
+        reportsOverruns = !component.isAdded
         connections = component.uses
         if let file = component.paged { paged = (pager: file.pager, file: try Data(contentsOf: file.file)) }
         (sharedSize, self.devices, dma) = (component.shared, devices, component.dma)

@@ -28,6 +28,8 @@ public struct Tenant: Sendable {
     /// The machine, for `TenantKind.machine` only.
     public var machine: MachineImage?
     public var restart: RestartDescription
+    /// True if root reports that it has used up its budget.
+    public var reportsOverruns = true
     /// The place of the tenant in the manifest.
     public var place: Diagnostic.Place?
 

@@ -222,6 +222,50 @@ import Testing
         #expect(client.disk(0)?.capacity == 16)
     }
 
+    /// A server that answers at once, and publishes a disk at its first event.
+    private struct Answering: Service {
+        var server: BlockServer
+        var requests: [BlockRequest] = []
+        static let ready = Events.number(9)
+
+        init() { server = BlockServer(of: Configuration.resource(.blockClient, named: "client")!) }
+        mutating func answer(_ message: inout IncomingMessage) -> OutgoingMessage { .unknownMethod }
+        mutating func heard(_ events: Events) {
+            server.didWake()
+            if events.contains(Self.ready) { server.publish(BlockDisk(capacity: 64, features: []), as: 2) }
+            while let next = server.nextRequest() {
+                requests.append(next.request)
+                server.answer(next.slot, next.request.sector < 64 ? .ok : .badRequest)
+            }
+            server.notify()
+            _ = server.willSleep()
+        }
+    }
+
+    /// Calls that wait leave other events raised.
+    @Test func waitsForDisksAndAnswers() {
+        let client = kernel.component("client")
+        let plain = kernel.component("server")
+        kernel.connectBlocks(
+            client: client, to: plain, raising: (client: Pair.answered, server: Pair.submitted))
+        plain.run { _ = BlockServer(of: Configuration.resource(.blockClient, named: "client")!).willSleep() }
+        var service = plain.run { Answering() }
+        var end = client.run { BlockClient(named: "server") }
+        kernel.after(.milliseconds(3)) { plain.run { service.heard(Answering.ready) } }
+        kernel.after(.milliseconds(2)) { client.raise(.number(20)) }
+        let disk = client.run { end.waitForDisk(2) }
+        #expect(disk.capacity == 64 && client.raised == .number(20))
+        for millisecond in 1...20 as ClosedRange<UInt64> {
+            kernel.after(.milliseconds(millisecond)) { plain.run { service.heard(Events(bits: 0)) } }
+        }
+        for (sector, status) in [(0, .ok), (63, .ok), (64, .badRequest)] as [(UInt64, BlockStatus)] {
+            let answer = client.run { end.perform(BlockRequest(.read, disk: 2, sector: sector, length: 512)) }
+            #expect(answer == status)
+        }
+        #expect(service.requests.map(\.sector) == [0, 63, 64] && client.raised == .number(20))
+        #expect(end.freeCount == end.capacity)
+    }
+
     @Test func decodesOnlyRequestsThatExist() {
         let good = request(5)
         #expect(BlockRequest(words: good.firstWord, good.sector, good.thirdWord, good.cookie) == good)

@@ -65,8 +65,33 @@ import Testing
         return writer
     }
 
+    /// Returns `everything()` with disks of a machine and of a component.
+    private func everythingWithDisks() -> SystemImageWriter {
+        var writer = everything()
+        (writer.tenants, writer.disks) = (writer.tenants + diskTenants(), disks())
+        return writer
+    }
+
+    private func disks() -> SystemDisks {
+        var disks = SystemDisks()
+        disks.board = [BoardDiskDescription(name: "main", size: 1 << 30)]
+        disks.clients = [
+            DiskClient(owner: "one", tenant: "one.disks", disks: [DiskDescription(name: "root")]),
+            DiskClient(owner: "client", tenant: "client", disks: [DiskDescription(name: "log")]),
+        ]
+        return disks
+    }
+
+    private func diskTenants() -> [Tenant] {
+        var driver = component("block-driver")
+        driver.devices = [
+            DeviceDescription(name: "main", registers: MemoryRange(base: 0x0A00_0000, size: 0x200), interrupt: 48)
+        ]
+        return [driver, component("storage"), component("one.disks")]
+    }
+
     @Test func aSystemWithEverythingHasNoFaults() throws {
-        let plan = try everything().plan()
+        let plan = try everythingWithDisks().plan()
         #expect(plan.faults(imageSize: 1 << 30) == [])
         #expect(Set(plan.edges.map(\.feature)) == Set(Plan.Feature.allCases))
     }

@@ -108,6 +108,7 @@ import Testing
         "group-list", "group-name",
         "shared-memory-ends", "shared-memory-self", "shared-memory-keys", "shared-memory-list", "shared-memory-nine",
         "budget-alone", "period-alone", "budget-unit", "period-unit", "criticality-level", "accept-incomplete",
+        "disks-keys", "disks-list", "disks-nine",
     ])
     func refusesWhatTheParserRefuses(name: String) throws {
         let file = Repository.manifests.appendingPathComponent(name + ".yaml")

@@ -20,7 +20,8 @@ import Testing
         (
             "Tool",
             [
-                "Support", "Project", "Interfaces", "Packages", "Emulator", "Guest", "Build", "Console", "Boot",
+                "Support", "Project", "Interfaces", "Packages", "Emulator", "Disks", "Guest", "Build", "Console",
+                "Boot",
                 "Commands",
             ]
         ),

@@ -124,6 +124,7 @@ func makeWorkspace() throws -> Workspace {
         let workspace = Workspace(root: root, output: isElsewhere ? root.appendingPathComponent("out") : nil)
         for path in [
             "tool.lock", "runs/old.lock", "runs/build.exclusive", "runs/old.img", "programs/a.elf", "logs/a/b.log",
+            "disks/a/main.raw",
         ] {
             let file = workspace.state.appendingPathComponent(path)
             try workspace.make(file.deletingLastPathComponent())
@@ -148,8 +149,13 @@ func makeWorkspace() throws -> Workspace {
         let workspace = try workspace(isElsewhere: isElsewhere)
         defer { try? FileManager.default.removeItem(at: workspace.root) }
         try CleanCommand.parse([]).delete(in: workspace)
-        #expect(try files(of: workspace) == locks.union(["runs/old.img", "logs", "logs/a", "logs/a/b.log"]))
+        let disks: Set = ["disks", "disks/a", "disks/a/main.raw"]
+        #expect(
+            try files(of: workspace)
+                == locks.union(disks).union(["runs/old.img", "logs", "logs/a", "logs/a/b.log"]))
         try CleanCommand.parse(["--all"]).delete(in: workspace)
+        #expect(try files(of: workspace) == locks.union(disks))
+        try CleanCommand.parse(["--all", "--disks"]).delete(in: workspace)
         #expect(try files(of: workspace) == locks)
         #expect(!FileManager.default.fileExists(atPath: workspace.build.path))
         #expect(FileManager.default.fileExists(atPath: workspace.package.path) == !isElsewhere)

@@ -5,6 +5,8 @@ import SystemImage
 package struct PreparedBoot {
     /// The files that only this run writes.
     package let files: RunFiles
+    /// The files of the board's disks, or nil if the board has none.
+    package let disks: DiskFiles?
     package var arguments: [String]
     package var channels: [Channel]
     var framing: ConsoleFraming
@@ -26,8 +28,11 @@ package struct PreparedBoot {
         if options.countsInstructions { builder.seed = .fixed } else { builder.terminal = TerminalMode.size }
         files = try RunFiles(manifest.name, workspace: workspace)
         builder.imageOfRun = keepsFiles ? nil : files.image
+        // A second run of the system must not build anything before it is refused.
+        disks = try DiskFiles.needed(by: manifest, workspace: workspace, folder: options.disks)
         let system = try builder.build()
-        arguments = Emulator(manifest.board, options).arguments(boot: ["-kernel", system.image.path])
+        arguments = Emulator(manifest.board, options).arguments(
+            boot: ["-kernel", system.image.path] + (disks?.arguments ?? []))
         if let counter = entries ?? EntryCounter.requested(in: workspace) {
             arguments += try counter.arguments(kernel: system.kernel)
         }
@@ -42,6 +47,9 @@ package struct PreparedBoot {
         bare machine: MachineDescription, of manifest: Manifest, workspace: Workspace, options: BootOptions,
         keepsFiles: Bool = false
     ) throws {
+        let slots = try machine.bareDisks()
+        disks =
+            slots.isEmpty ? nil : try DiskFiles.needed(by: manifest, workspace: workspace, folder: options.disks)
         let guest = try GuestFiles(of: machine, workspace: workspace)
         let tree = try machine.deviceTree(
             initrd: nil, seed: options.countsInstructions ? .fixed : .random,
@@ -62,6 +70,7 @@ package struct PreparedBoot {
             ? ["-bios", guest.kernel.path, "-dtb", treeFile.path]
             : ["-kernel", guest.kernel.path, "-dtb", treeFile.path, "-append", machine.commandLine]
         if let initrd = guest.initrd { boot += ["-initrd", initrd.path] }
+        if let disks { boot += disks.arguments(slots: slots) }
         arguments = emulator.arguments(boot: boot)
         channels = [Channel(name: machine.name, kind: .machine, number: 0, program: nil)]
         framing = .single(0)
@@ -71,7 +80,7 @@ package struct PreparedBoot {
     var commandLine: String { ([Emulator.program] + arguments).map(\.quotedForShell).joined(separator: " ") }
 
     package func start(workspace: Workspace) throws -> Session {
-        try Session(arguments: arguments, channels: channels, framing: framing, files: files)
+        try Session(arguments: arguments, channels: channels, framing: framing, files: files, disks: disks)
     }
 }
 
@@ -81,6 +90,8 @@ package struct BootOptions {
     package var countsInstructions = false
     package var waitsForDebugger = false
     package var extraArguments: [String] = []
+    /// The folder of the board's disks for which the manifest names no file, in the place of the system's own.
+    package var disks: URL?
 
     package init(countsInstructions: Bool = false, waitsForDebugger: Bool = false, extraArguments: [String] = []) {
         self.countsInstructions = countsInstructions

@@ -75,7 +75,7 @@ struct SystemBuilder {
             board: try board(),
             root: try program(files.root), tenants: [driver] + tenants)
         (writer.groups, writer.onFailure) = (manifest.groups, manifest.board.onFailure)
-        writer.sharedMemory = manifest.sharedMemory
+        (writer.sharedMemory, writer.disks) = (manifest.sharedMemory, manifest.disks)
         writer.memoryPlace = manifest.memoryPlace
         // A benchmark in root's place makes its own objects.
         writer.furtherRootSlots = manifest.root == Manifest.standardRoot ? 0 : 1000

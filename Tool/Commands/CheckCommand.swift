@@ -34,7 +34,10 @@ struct CheckCommand: ParsableCommand {
             _ = try manifest.planWithPlaceholders()
             print(
                 "\(manifest.file.relativePath): system '\(manifest.name)': "
-                    + "\(manifest.machines.count) machine(s), \(manifest.components.count) component(s); no errors"
+                    + "\(manifest.machines.count) machine(s), \(manifest.components.count { !$0.isAdded }) component(s)"
+                    + (manifest.disks.isUsed
+                        ? ", \(manifest.disks.clients.reduce(0) { $0 + $1.disks.count }) disk(s)" : "")
+                    + "; no errors"
                     + (manifest.warnings.isEmpty ? "" : ", \(manifest.warnings.count) warning(s)"))
         }
     }

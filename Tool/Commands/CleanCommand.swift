@@ -7,8 +7,8 @@ struct CleanCommand: ParsableCommand {
         commandName: "clean",
         abstract: "Deletes the output of the tool, and reports the places and sizes of the deleted files.",
         discussion: """
-            Without an option: all that is built, the tool as well; the next command builds it again. Logs and Debian's \
-            packages stay.
+            Without an option: all that is built, the tool as well; the next command builds it again. Logs, Debian's \
+            packages and the disks of boards stay.
 
             Output goes into the checkout (.build and .entente). If the variable ENTENTE_OUTPUT names a folder, it goes \
             there instead, and if the checkout cannot be written to, into the folder entente of XDG_CACHE_HOME (or of \
@@ -21,7 +21,11 @@ struct CleanCommand: ParsableCommand {
     @Flag(help: "Delete logs and Debian's packages as well.")
     var all = false
 
+    @Flag(help: "Delete the disks of boards as well, with everything that machines have written to them.")
+    var disks = false
+
     func validate() throws {
+        if packages, disks { throw ValidationError("--packages and --disks exclude each other.") }
         if packages, all { throw ValidationError("--packages and --all exclude each other.") }
     }
 
@@ -65,7 +69,9 @@ struct CleanCommand: ParsableCommand {
     private func files(in workspace: Workspace) -> [URL] {
         if packages { return [workspace.packages, workspace.crossBuild.appendingPathComponent("packages")] }
         // Runs remove their own files.
-        let kept = [workspace.runs] + (all ? [] : [workspace.logs, workspace.debian])
+        let kept =
+            [workspace.runs] + (all ? [] : [workspace.logs, workspace.debian])
+            + (disks ? [] : [workspace.disks])
         // These are links to the sources, if the output lies outside of the checkout.
         let links = workspace.package == workspace.root ? [] : [workspace.package]
         return [workspace.build] + links

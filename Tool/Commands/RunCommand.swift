@@ -8,7 +8,8 @@ struct RunCommand: ParsableCommand {
         abstract: "Boots a system on QEMU and attaches to a machine's console.",
         discussion: """
             At the console, Ctrl-A X leaves and Ctrl-A ? lists the other keys. What each console says is kept in \
-            .entente/logs/SYSTEM/NAME.log; of a second run at the same time in SYSTEM.2, and so on.
+            .entente/logs/SYSTEM/NAME.log; of a second run at the same time in SYSTEM.2, and so on. The disks of the \
+            board are in .entente/disks/SYSTEM, where they stay.
 
             With --exec, the machine's shell runs one command: its output, and nothing else, goes to standard output, \
             and its exit status becomes that of the tool. The command's standard input is empty. Other exit statuses: \
@@ -132,7 +133,15 @@ struct EmulatorOptions: ParsableArguments {
         help: ArgumentHelp("Pass an argument to QEMU; may be repeated.", valueName: "argument"))
     var extraArguments: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Keep the board's disks in this folder, except for those to which the manifest gives files.",
+            valueName: "folder"), completion: .directory)
+    var disks: String?
+
     var boot: BootOptions {
-        BootOptions(countsInstructions: icount, waitsForDebugger: gdb, extraArguments: extraArguments)
+        var options = BootOptions(countsInstructions: icount, waitsForDebugger: gdb, extraArguments: extraArguments)
+        options.disks = disks.map { URL(fileURLWithPath: $0) }
+        return options
     }
 }

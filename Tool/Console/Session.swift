@@ -24,6 +24,8 @@ package final class Session {
     private let framing: ConsoleFraming
     /// The files of the run. The session keeps their lock as long as it may write them.
     package let files: RunFiles
+    /// The files of the board's disks, whose locks the session keeps.
+    private let disks: DiskFiles?
     private let logs: ConsoleLogs
     private let symboliser: Symboliser
     private let start = ContinuousClock.now
@@ -35,10 +37,13 @@ package final class Session {
     private var silence: (watch: SilenceWatch, channel: UInt8)?
     private let control: ControlServer
 
-    init(arguments: [String], channels: [Channel], framing: ConsoleFraming, files: RunFiles) throws {
+    init(arguments: [String], channels: [Channel], framing: ConsoleFraming, files: RunFiles, disks: DiskFiles? = nil)
+        throws
+    {
         self.channels = channels
         self.framing = framing
         self.files = files
+        self.disks = disks
         logs = try ConsoleLogs(folder: files.logs, channels: channels)
         control = try ControlServer(files: files, channels: channels)
         symboliser = Symboliser(channels: channels)

@@ -6,7 +6,7 @@ package struct Workspace {
     package let root: URL
     /// The output of SwiftPM: the tool, the tests, the programs of the board. A user may delete it at any time.
     package let build: URL
-    /// All other output of the tool. A user may delete it at any time.
+    /// All other output of the tool. A user may delete it at any time, apart from `disks`.
     package let state: URL
     /// The package for SwiftPM, which writes a file beside `Package.swift`: the checkout, or a folder of links to its
     /// parts.
@@ -21,6 +21,8 @@ package struct Workspace {
     package var boards: URL { state.appendingPathComponent("boards") }
     package var guests: URL { state.appendingPathComponent("guests") }
     package var packages: URL { state.appendingPathComponent("packages") }
+    /// The files of boards' disks, which have the users' data. `clean` leaves them alone unless a user asks for them.
+    package var disks: URL { state.appendingPathComponent("disks") }
     package var logs: URL { state.appendingPathComponent("logs") }
     package var debian: URL { state.appendingPathComponent("debian") }
     package var crossBuild: URL { build.appendingPathComponent("aarch64") }

@@ -25,6 +25,8 @@ struct ManifestKey: Sendable {
         /// A name that a program has for something, which may hold any characters.
         case alias
         case file
+        /// A file that need not exist.
+        case newFile
         case folder
         /// A program, written as `{target: NAME}`.
         case program(default: String? = nil)

@@ -24,6 +24,11 @@ enum ManifestKeys {
         ("machines", ["vms", "guests", "virtual-machines", "domains"]),
         ("components", ["services", "servers", "tasks", "programs"]),
         ("system", ["name"]),
+        ("disks", ["volumes", "drives", "storage", "block-devices", "disk"]),
+        ("clone-of", ["from", "base", "backing-file", "template", "parent"]),
+        ("read-only", ["readonly", "ro"]),
+        ("image", ["path", "source", "qcow2"]),
+        ("board-disk", ["on", "pool", "device", "store"]),
         ("board", ["platform", "hardware"]),
     ]
 

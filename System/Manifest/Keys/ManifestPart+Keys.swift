@@ -3,7 +3,10 @@ import ABI
 // Every key of the manifest. After a change, run './entente generate', which writes Schemas/manifest.schema.json and
 // the tables of docs/manifest.md.
 extension ManifestPart {
-    static let all = [system, board, machine, component, paged, sharedMemory, restart, group, accept, program]
+    static let all = [
+        system, board, machine, component, boardDisk, diskTemplate, disk, paged, sharedMemory, restart, group, accept,
+        program,
+    ]
 
     static let system = ManifestPart(
         name: "system",
@@ -27,6 +30,10 @@ extension ManifestPart {
                 "shared-memory", .mapping(to: .part("sharedMemory"), maximum: SharedMemoryDescription.maximum),
                 "a mapping from names to memory that two tenants share, {range}: see [Shared memory](#shared-memory)",
                 columns: ["none"]),
+            .init(
+                "disks", .mapping(from: .name, to: .part("diskTemplate"), maximum: DiskTemplate.maximum),
+                "a mapping from names to disks of which others are cloned, {range}: see [Disks](#disks)",
+                columns: ["none"]),
         ],
         rules: [("anyOf", .array(["machines", "components", "root"].map(SchemaValue.requires)))])
 
@@ -49,6 +56,10 @@ extension ManifestPart {
                 "on-failure", .choice(BoardDescription.onFailures.map(\.name), default: "continue"),
                 "the board's action when a part of the system goes beyond its limit and has no group to restart: `continue` "
                     + "without that part, `reset`, or `power-off`"),
+            .init(
+                "disks", .mapping(from: .name, to: .part("boardDisk"), maximum: BoardDiskDescription.maximum),
+                "a mapping from names to the board's disks, {range}: see [Disks](#disks)",
+                columns: ["none, or `\(BoardDiskDescription.standardName)` if a machine or component has disks"]),
         ])
 
     private static let anyMachine = MachineDescription(name: "")
@@ -112,6 +123,7 @@ extension ManifestPart {
                 "event-peer", .tenantName,
                 "the name of another machine that this one can wake: a store to 0x0B00_1000 raises interrupt 40 "
                     + "(edge-triggered) in its first virtual CPU, with no monitor on the path", columns: ["none"]),
+            disks,
             .init(
                 "restart", .part("restart"),
                 "the restarts after the death of its monitor, or after a kill: see [Restarts](#restarts)",
@@ -201,6 +213,7 @@ extension ManifestPart {
                     to: .size(DMAMemoryDescription.sizes, multipleOf: Program.pageSize), maximum: DeviceRequest.maximum),
                 "memory that these devices may access: `{NAME: SIZE}`, {range}, each a multiple of 4KiB up to 64MiB. Without an "
                     + "SMMU a device reaches all memory, so its driver is trusted with it", columns: ["none"]),
+            disks,
             .init("after", names, "names of machines and components that start before it", columns: ["none"]),
             .init(
                 "restart", .part("restart"), "the restarts after its death: see [Restarts](#restarts)",
@@ -215,6 +228,66 @@ extension ManifestPart {
                 .object([("budget", .array([.text("period")])), ("period", .array([.text("budget")]))])
             ),
         ])
+
+    static let boardDisk = ManifestPart(
+        name: "boardDisk",
+        keys: [
+            .init(
+                "size",
+                .size(
+                    BoardDiskDescription.sizes, multipleOf: BoardDiskDescription.granule,
+                    default: BoardDiskDescription.standardSize),
+                "bytes, {range}; the file takes as much of the host's disk as was written. A file that exists grows to this size, and "
+                    + "never shrinks; without `size` it stays as it is"),
+            .init(
+                "file", .newFile, "the file of the host that has the disk's contents; the first run makes it",
+                columns: ["a file that the tool keeps for the system"]),
+        ])
+
+    static let diskTemplate = ManifestPart(
+        name: "diskTemplate",
+        keys: [
+            .init(
+                "image", .file, "the file with its contents: raw, qcow2 or vmdk", columns: ["none: the disk is empty"]),
+            .init("size", diskSize, "bytes", columns: ["that of the image"]),
+            .init("board-disk", .name, "the board's disk whose pool has it", columns: ["the first"]),
+        ],
+        mayBeEmpty: false, rules: [("anyOf", .array(["image", "size"].map(SchemaValue.requires)))])
+
+    static let disk = ManifestPart(
+        name: "disk",
+        keys: [
+            .init("size", diskSize, "bytes", columns: ["that of the image or the template"]),
+            .init(
+                "clone-of", .name,
+                "the template, below the manifest's own `disks`, with its first contents; the clone shares "
+                    + "them, and takes space for changes only", columns: ["none"]),
+            .init(
+                "image", .file,
+                "the file with its first contents: raw, qcow2 or vmdk. Later changes of the file do not "
+                    + "matter", columns: ["none"]),
+            .init("read-only", .flag(default: false), "`true`: nobody can write to it"),
+            .init("board-disk", .name, "the board's disk that has it", columns: ["the first"]),
+            .init(
+                "whole", .flag(default: false),
+                "`true`: it is that whole disk of the board, without a pool; then it has no other user"),
+            .init(
+                "partition", .number(DiskDescription.partitions),
+                "it is the partition of this number, {range}, of that disk of the board, which has a GPT",
+                columns: ["none"]),
+            .init(
+                "checksums", .flag(default: false),
+                "`true`: the pool keeps a checksum of the data, and reports an error for data that the device has changed"
+            ),
+        ],
+        mayBeEmpty: false)
+
+    private static let diskSize = ManifestKey.Kind.size(
+        DiskDescription.sizes, multipleOf: DiskDescription.granule)
+
+    private static let disks = ManifestKey(
+        "disks", .mapping(from: .name, to: .part("disk"), maximum: DiskDescription.maximum),
+        "a mapping from names to its disks, {range}: see [Disks](#disks)", columns: ["none"])
 
     static let paged = ManifestPart(
         name: "paged",

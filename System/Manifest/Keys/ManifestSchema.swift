@@ -114,7 +114,7 @@ public enum ManifestSchema {
                 ("maxLength", .number(UInt64(TenantDescription.maximumName))),
             ]
         case .choice(let choices, _): return [("enum", .array(choices.map(SchemaValue.text)))]
-        case .file, .folder: return reference("path")
+        case .file, .newFile, .folder: return reference("path")
         case .program: return reference("program")
         case .target: return reference("targetName")
         case .part(let name): return reference(name)

@@ -13,6 +13,7 @@ struct TenantDeclaration {
     var priorityMark: Mark?
     /// The place of each key's value.
     var marks: [String: Mark] = [:]
+    var disks: [DiskDeclaration] = []
     var criticality = CriticalityDeclaration()
 
     var name: String { tenant.name }

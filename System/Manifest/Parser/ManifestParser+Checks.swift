@@ -4,7 +4,9 @@ import Yams
 
 /// Checks across the parts of the manifest.
 extension ManifestParser {
-    func checkName(_ name: String, of what: String, at mark: Mark?) {
+    func checkName(
+        _ name: String, of what: String, reserved: [String] = TenantDescription.reservedNames, at mark: Mark?
+    ) {
         let isAllowed = { (character: Character) in
             character.isASCII && (character.isLetter || character.isNumber || character == "-" || character == "_")
         }
@@ -17,21 +19,32 @@ extension ManifestParser {
             source.report(
                 at: mark, "'\(name)' cannot name \(what == "the system" ? what : "a " + what)",
                 remedy: "begin with a letter, go on with letters, digits, '-' and '_'")
-        } else if what != "the system", TenantDescription.reservedNames.contains(name) {
+        } else if what != "the system", reserved.contains(name) {
             source.report(
                 at: mark,
                 "the name '\(name)' is taken by a part of every system",
-                remedy: "choose another; \(enumerated(TenantDescription.reservedNames)) are taken")
+                remedy: "choose another; \(enumerated(reserved)) are taken")
         }
     }
 
-    func checkCount() {
+    func checkCount(_ disks: SystemDisks) {
+        let added = disks.tenantCount
         // Root, the console driver and each component have one space each; a machine has one, and so has its monitor.
-        let spaces = 2 + declarations.reduce(0) { $0 + ($1.isMachine ? 2 : 1) }
-        if spaces > TenantDescription.maximumSpaces, declarations.count <= TenantDescription.maximumCount {
+        let spaces = 2 + added + declarations.reduce(0) { $0 + ($1.isMachine ? 2 : 1) }
+        let count = declarations.count + added
+        if count <= TenantDescription.maximumCount, spaces > TenantDescription.maximumSpaces {
             source.report(
                 at: declarations[declarations.count - 1].mark,
-                "the system needs \(spaces) address spaces, two for each machine, but at most \(TenantDescription.maximumSpaces) are possible",
+                "the system needs \(spaces) address spaces, two for each machine"
+                    + (added > 0 ? " and \(added) for disks" : "")
+                    + ", but at most \(TenantDescription.maximumSpaces) are possible",
+                remedy: "remove machines or components")
+        }
+        if count > TenantDescription.maximumCount, declarations.count <= TenantDescription.maximumCount {
+            source.report(
+                at: declarations[declarations.count - 1].mark,
+                "the system has \(declarations.count) machines and components and \(added) parts for their disks, and the "
+                    + "serial line carries the consoles of \(TenantDescription.maximumCount)",
                 remedy: "remove machines or components")
         }
         guard declarations.count > TenantDescription.maximumCount else { return }
@@ -137,7 +150,7 @@ extension ManifestParser {
     ///
     /// - Parameter remedy: returns the remedy for a need of so many bytes; by default a change of the manifest.
     func checkMemory(
-        _ available: UInt64, shared: UInt64,
+        _ available: UInt64, shared: UInt64, disks: UInt64,
         remedy: (ByteSize) -> String = { "raise 'memory' of the board to \($0), or give the machines less" }
     ) {
         var machines: UInt64 = 0
@@ -157,6 +170,7 @@ extension ManifestParser {
         }
         let parts: [(String, UInt64)] = [
             ("machines", machines), ("components", components), ("shared memory", shared),
+            ("the parts for disks", disks),
             ("their files", files.aligned(to: 1024)),
             ("the system itself", BoardDescription.leastOwnMemory),
         ].filter { $0.1 > 0 }
@@ -182,7 +196,9 @@ extension ManifestParser {
         if let memory = overrides.memory {
             manifest.board.memory = memory
             manifest.memoryPlace = nil
-            checkMemory(memory, shared: manifest.sharedMemory.reduce(0) { $0 + $1.size }) {
+            checkMemory(
+                memory, shared: manifest.sharedMemory.reduce(0) { $0 + $1.size }, disks: manifest.disks.memory
+            ) {
                 "raise --memory to \($0), or give the machines less"
             }
         }

@@ -24,21 +24,27 @@ extension ManifestParser {
             let end = SharedMemoryEnd(name: region.name, number: number, size: region.size)
             region.ends.forEach { share(end, with: $0) }
         }
-        checkDoorbells()
         return regions
     }
 
-    /// Checks the number of doorbells. A machine's space has room for eight, and that of an `event-peer` is one of
-    /// them.
-    private func checkDoorbells() {
+    /// Checks the number of doorbells. A machine's space has one for its `event-peer`, one for each shared memory, and
+    /// two for each disk.
+    func checkDoorbells() {
         for declaration in declarations {
-            guard case .machine(let machine) = declaration.tenant, machine.eventPeer != nil,
-                machine.sharedMemory.count == SharedMemoryDescription.maximum
-            else { continue }
+            guard case .machine(let machine) = declaration.tenant else { continue }
+            let parts = [
+                (machine.eventPeer == nil ? 0 : 1, "an 'event-peer'"),
+                (machine.sharedMemory.count, "\(machine.sharedMemory.count) shared memories"),
+                (2 * machine.disks.count, "\(machine.disks.count) disks"),
+            ].filter { $0.0 > 0 }
+            let sum = parts.reduce(0) { $0 + $1.0 }
+            guard sum > KernelLimits.doorbells else { continue }
             source.report(
-                at: declaration.eventPeerMark,
-                "\(declaration.title) has an 'event-peer' and eight shared memories, but at most eight doorbells are possible",
-                remedy: "remove 'event-peer', and use the doorbell of a shared memory")
+                at: declaration.eventPeerMark ?? declaration.mark,
+                "\(declaration.title) has \(enumerated(parts.map(\.1))), which need \(sum) doorbells, but at most "
+                    + "\(KernelLimits.doorbells) are possible",
+                remedy: "remove one of them"
+                    + (machine.eventPeer == nil ? "" : "; a shared memory has a doorbell as 'event-peer' has"))
         }
     }
 

@@ -6,8 +6,9 @@ struct ManifestParser {
     let source: ManifestSource
     let system: ManifestSection
     /// The machines and components in the order of the file, with the places at which later checks point.
-    private(set) var declarations: [TenantDeclaration] = []
+    var declarations: [TenantDeclaration] = []
     private(set) var groupDeclarations: [GroupDeclaration] = []
+    private(set) var boardSection: ManifestSection?
 
     init(source: ManifestSource, root: Node) {
         self.source = source
@@ -25,7 +26,6 @@ struct ManifestParser {
                 at: system.mark, "the manifest has neither a machine nor a component",
                 remedy: "name at least one machine below 'machines:' or one component below 'components:'")
         }
-        checkCount()
         checkUniqueNames()
         checkEventPeers()
         let groups = groups()
@@ -35,12 +35,17 @@ struct ManifestParser {
         checkPaging()
         let order = startOrder()
         let sharedMemory = sharedMemory()
-        checkMemory(board.memory, shared: sharedMemory.reduce(0) { $0 + $1.size })
+        let disks = disks()
+        checkCount(disks)
+        checkDoorbells()
+        checkMemory(board.memory, shared: sharedMemory.reduce(0) { $0 + $1.size }, disks: disks.memory)
         let tenants = declarations.map(\.tenant)
         var manifest = Manifest(
             name: name, board: board, root: root,
             tenants: order.map { tenants[$0] }, groups: groups.map(\.group), file: file)
         manifest.sharedMemory = sharedMemory
+        manifest.disks = disks
+        manifest.addDiskTenants()
         for declaration in declarations { manifest.places[declaration.name] = source.place(of: declaration.mark) }
         manifest.memoryPlace = source.place(of: memoryMark)
         for group in groups { manifest.levels[group.group.name] = group.criticality.description }
@@ -70,11 +75,12 @@ struct ManifestParser {
         return name
     }
 
-    private func board() -> BoardDescription {
+    private mutating func board() -> BoardDescription {
         var board = BoardDescription()
         guard let node = system.node("board") else { return board }
         let section = ManifestSection(
             node, title: "the board", at: system.mark(of: "board"), part: .board, source: source)
+        boardSection = section
         board.name = section.choice("name")
         board.cpu = section.choice("cpu")
         board.cores = section.number("cores")
@@ -119,7 +125,7 @@ struct ManifestParser {
                 eventPeerMark: section.node("event-peer")?.mark,
                 restartMark: section.has("restart") ? section.mark(of: "restart") : nil, usesMarks: usesMarks(section),
                 pagedMark: section.has("paged") ? section.mark(of: "paged") : nil,
-                priorityMark: section.node("priority")?.mark, marks: section.marks,
+                priorityMark: section.node("priority")?.mark, marks: section.marks, disks: section.disks(),
                 criticality: section.criticality()))
     }
 

@@ -182,6 +182,33 @@ struct ManifestSection {
         return Array(sequence)
     }
 
+    /// Returns the path of a file, relative to the manifest's folder. Reports a path at which a folder lies, or whose
+    /// folder does not exist.
+    func newFile(_ key: String) -> URL? {
+        guard has(key), let text = text(key) else { return nil }
+        let url = URL(fileURLWithPath: text, relativeTo: source.folder).absoluteURL.standardizedFileURL
+        var isFolder: ObjCBool = false
+        if text.isEmpty
+            || FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) && isFolder.boolValue
+        {
+            report(at: key, "'\(key)' of \(title) names '\(text.shortened)', which is a folder", remedy: "name a file")
+            return nil
+        }
+        guard FileManager.default.fileExists(atPath: url.deletingLastPathComponent().path) else {
+            report(
+                at: key, "'\(key)' of \(title) names '\(text.shortened)', but its folder does not exist",
+                remedy: "make the folder, or correct the path, which begins at the manifest's folder")
+            return nil
+        }
+        return url
+    }
+
+    /// Returns a number of bytes within the key's range, or nil if the key is missing.
+    func optionalSize(_ key: String) -> UInt64? {
+        guard has(key), case .size(let range, _, _) = part[key].kind else { return nil }
+        return size(key, default: max(range.lowerBound, 1 << 30))
+    }
+
     /// Returns a path, relative to the manifest's folder. Reports a path at which nothing exists.
     ///
     /// - Parameter advice: a text behind the remedy of that report.

@@ -1,0 +1,120 @@
+import ABI
+
+// The parts that the tool adds to a system with disks: the driver of the board's disks, the storage component, and a
+// backend for each machine with disks.
+extension Manifest {
+    /// Adds the parts for disks, each before the first one that needs it.
+    mutating func addDiskTenants() {
+        guard disks.isUsed else { return }
+        let clients = tenants.filter { tenant in disks.clients.contains { $0.owner == tenant.name } }
+        let priority = min((clients.map(\.priority).max() ?? 0) + 1, RootTime.priority - 1)
+        tenants = tenants.flatMap { tenant -> [TenantDescription] in
+            guard let machine = tenant.machine, !machine.disks.isEmpty else { return [tenant] }
+            return [.component(.backend(of: machine)), tenant]
+        }
+        let devices = disks.board.enumerated().map { number, disk in
+            DeviceRequest(name: disk.name, node: BoardDiskDescription.node(number))
+        }
+        let shared: [ComponentDescription] = [
+            .blockDriver(of: devices, priority: priority), .storage(heap: disks.storageHeap, priority: priority),
+        ]
+        tenants.insert(contentsOf: shared.map(TenantDescription.component), at: 0)
+    }
+}
+
+extension ComponentDescription {
+    /// The time that storage and driver may use, for any number of requests of their clients. With the console driver
+    /// (200 us) and root (a quarter) they leave a tenth of their core to others, so that a client that floods them with
+    /// requests stalls no other tenant there.
+    private static let storageAllowance = TimeAllowance(budget: 300_000, period: 1_000_000)
+    private static let driverAllowance = TimeAllowance(budget: 150_000, period: 1_000_000)
+
+    /// Restarts without end. The back-off alone keeps a part that dies at each start below this limit.
+    private static let alwaysRestarts = RestartDescription(
+        limit: RestartDescription.limits.upperBound, span: TimeSpan(milliseconds: 10_000),
+        backoff: TimeSpan(milliseconds: 10), backoffLimit: TimeSpan(milliseconds: 1000), onLimit: .stop)
+
+    private static func added(_ name: String, _ program: String, priority: Int) -> ComponentDescription {
+        var component = ComponentDescription(name: name, program: .target(program))
+        component.isAdded = true
+        component.priority = priority
+        component.restart = alwaysRestarts
+        component.stack = 64 << 10
+        return component
+    }
+
+    fileprivate static func blockDriver(of devices: [DeviceRequest], priority: Int) -> ComponentDescription {
+        var driver = added(DiskTenant.driver, DiskTenant.driverProgram, priority: priority)
+        driver.allowance = driverAllowance
+        driver.devices = devices
+        driver.dma = devices.map { DMAMemoryDescription(name: $0.name, size: DiskMemory.rings) }
+        driver.memory = DiskMemory.driverHeap
+        return driver
+    }
+
+    fileprivate static func storage(heap: UInt64, priority: Int) -> ComponentDescription {
+        var storage = added(DiskTenant.storage, DiskTenant.storageProgram, priority: priority)
+        storage.allowance = storageAllowance
+        storage.memory = heap
+        return storage
+    }
+
+    /// Makes the backend, which is a part of its machine. It has the machine's core and priority.
+    fileprivate static func backend(of machine: MachineDescription) -> ComponentDescription {
+        var backend = added(
+            DiskTenant.backend(of: machine.name), DiskTenant.backendProgram, priority: machine.priority)
+        backend.core = machine.core
+        backend.memory = DiskMemory.backendHeap
+        return backend
+    }
+}
+
+/// The sizes, in bytes, of the memory for disks.
+enum DiskMemory {
+    /// The memory of a device's queues.
+    static let rings: UInt64 = 64 << 10
+    static let driverHeap: UInt64 = 256 << 10
+    static let storageHeap: UInt64 = 8 << 20
+    static let backendHeap: UInt64 = 256 << 10
+    /// The window of each client, and of the storage component itself.
+    static let window: UInt64 = 1 << 20
+    /// The memory of a backend for the requests that it has taken from its machine, and not yet completed.
+    static let inFlight: UInt64 = 64 << 10
+    /// The memory of the storage component for changes that it has answered, and not yet written.
+    static let recovery: UInt64 = 1 << 20
+    static let clientBanks = 2
+    /// The banks of the connection between storage and driver, which carries the requests of all clients.
+    static let driverBanks = BlockConnectionLayout.maximumBanks
+}
+
+extension SystemDisks {
+    /// The number of tenants that the tool adds.
+    var tenantCount: Int {
+        guard isUsed else { return 0 }
+        return 2 + clients.count { $0.owner != $0.tenant }
+    }
+
+    /// The bytes of memory that the parts for disks need beside their programs.
+    var memory: UInt64 {
+        guard isUsed else { return 0 }
+        return sharedMemory + DiskMemory.driverHeap + storageHeap + UInt64(board.count) * DiskMemory.rings
+            + UInt64(tenantCount - 2) * DiskMemory.backendHeap
+    }
+
+    /// The bytes that the storage component needs for its own data. For each disk of the board this includes a map with
+    /// two bits for each 16 KiB.
+    var storageHeap: UInt64 {
+        board.reduce(DiskMemory.storageHeap) { $0 + ($1.size >> 16) }.aligned(to: Program.pageSize)
+    }
+
+    /// The bytes of memory that several of the parts for disks can access, and of memory that outlives a part.
+    var sharedMemory: UInt64 {
+        guard isUsed else { return 0 }
+        let backends = UInt64(tenantCount - 2)
+        let connections =
+            UInt64(clients.count) * BlockConnectionLayout.size(banks: DiskMemory.clientBanks)
+            + BlockConnectionLayout.size(banks: DiskMemory.driverBanks)
+        return DiskMemory.recovery + UInt64(clients.count + 1) * DiskMemory.window + connections
+            + backends * (DiskMemory.inFlight + VirtioPages.size + ComponentLayout.livesSize)
+    }
+}
