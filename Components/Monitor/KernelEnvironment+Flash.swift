@@ -36,7 +36,8 @@ extension KernelEnvironment {
         entente_clean_to_memory(address, size)
     }
 
-    func showFlash() -> Bool { FlashMemory.own?.show() ?? false }
+    /// Not yet: the kernel does not tell the address of a store to memory that the machine can only read.
+    func showFlash() -> Bool { false }
     func hideFlash() { FlashMemory.own?.hide() }
 }
 

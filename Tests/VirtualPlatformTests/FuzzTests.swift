@@ -52,11 +52,15 @@ struct SeededGenerator: RandomNumberGenerator {
         switch generator.next() % 4 {
         case 0: return generator.next() % 4
         case 1: return 1 << (generator.next() % 64)
-        case 2:
-            let commands: [UInt64] = [.max, 0x40, 0x20, 0xD0, 0x98, 0x90, 0x70, 0x50, 0xE8, 0x60]
-            return commands[Int(generator.next() % 10)] &* (generator.next() % 2 == 0 ? 1 : 0x1_0001)
+        case 2: return .max
         default: return generator.next()
         }
+    }
+
+    /// Returns a command of flash, for one chip or for both.
+    private func flashCommand(_ generator: inout SeededGenerator) -> UInt64 {
+        let commands: [UInt64] = [0xFF, 0x40, 0x20, 0xD0, 0x98, 0x90, 0x70, 0x50, 0xE8, 0x60]
+        return commands[Int(generator.next() % 10)] &* (generator.next() % 2 == 0 ? 1 : 0x1_0001)
     }
 
     /// Checks the conditions that must hold after any writes of a guest.
@@ -96,7 +100,9 @@ struct SeededGenerator: RandomNumberGenerator {
             let address = address(&generator)
             let size: UInt64 = 1 << (generator.next() % 4)
             switch generator.next() % 8 {
-            case 0...3: fixture.store(address, value(&generator), size: size)
+            case 0...3:
+                let isFlash = address < 2 * MachineFlash.bankSize && generator.next() % 2 == 0
+                fixture.store(address, isFlash ? flashCommand(&generator) : value(&generator), size: size)
             case 4...6: _ = fixture.load(address, size: size)
             default:
                 fixture.environment.room = Int(generator.next() % 40)

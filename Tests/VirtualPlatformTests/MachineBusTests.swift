@@ -19,7 +19,7 @@ import Testing
 
     init() {
         var options = PlatformOptions()
-        options.hasWatchdog = true
+        (options.hasWatchdog, options.hasFlash) = (true, true)
         machine = HostMachine(PlatformDevices(virtualCPUCount: 4, options: options))
         let log = self.log
         machine.starts = { log.started.append($0) }

@@ -29,8 +29,8 @@ enum FlashQuery {
         case 0x2C: 0x01  // The number of regions with blocks of one size.
         case 0x2D: lowByte(blockCount &- 1)
         case 0x2E: lowByte((blockCount &- 1) >> 8)
-        case 0x2F: lowByte(FlashChip.blockWords &* 2 >> 8)
-        case 0x30: lowByte(FlashChip.blockWords &* 2 >> 16)
+        case 0x2F: lowByte(blockSize >> 8)
+        case 0x30: lowByte(blockSize >> 16)
         case 0x31...0x33: letter(of: (0x50, 0x52, 0x49), word &- 0x31)  // "PRI"
         case 0x34: 0x31  // Version "1.0". The words behind it are 0: no suspension, no locks.
         case 0x35: 0x30
@@ -40,6 +40,9 @@ enum FlashQuery {
     }
 
     private static var blockCount: UInt64 { FlashChip.wordCount / FlashChip.blockWords }
+
+    /// The size of a block in bytes, of which the table gives 16 bits in units of 256.
+    private static var blockSize: UInt64 { FlashChip.blockWords &* 2 }
 
     private static func power(of size: UInt64) -> UInt16 { UInt16(truncatingIfNeeded: size.trailingZeroBitCount) }
 

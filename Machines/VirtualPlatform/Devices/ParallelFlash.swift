@@ -63,17 +63,13 @@ extension ParallelFlash {
 // MARK: - Stores
 
 extension ParallelFlash {
-    /// Writes to the chips whose bytes of one aligned word are stored. The lines of other bytes are high.
-    ///
-    /// - Parameter lanes: the stored bytes: `value` has them, and this is 1 in all their bits.
+    /// Writes each half of an aligned word to its chip.
     private mutating func store<Environment: FlashStore>(
-        _ offset: UInt64, _ value: UInt32, lanes: UInt32, _ environment: inout Environment
+        _ offset: UInt64, _ value: UInt32, _ environment: inout Environment
     ) {
         let place = offset >> 2
-        let driven = value | ~lanes
-        var (first, second) = (FlashChip.Action.none, FlashChip.Action.none)
-        if lanes & 0xFFFF != 0 { first = low.write(place, UInt16(truncatingIfNeeded: driven)) }
-        if lanes >> 16 != 0 { second = high.write(place, UInt16(truncatingIfNeeded: driven >> 16)) }
+        let first = low.write(place, UInt16(truncatingIfNeeded: value))
+        let second = high.write(place, UInt16(truncatingIfNeeded: value >> 16))
         // An operation changes the contents, and a chip that performs one shows its status.
         if isShown, !showsContents {
             environment.hideFlash()
@@ -141,21 +137,16 @@ extension ParallelFlash: Device {
         return bytes(offset, size: size, &environment)
     }
 
-    /// Stores up to 8 bytes, as one write for each word of 4 bytes that they touch. A store that begins in the last
-    /// bytes of the banks ends there.
+    /// Stores one or two words of 4 bytes. The chips cannot take a part of a word, so that other stores have no effect.
+    /// Therefore a driver that tries several widths finds the bus to be 32 bits wide.
     public mutating func write<Environment: DeviceEnvironment>(
         _ offset: UInt64, size: UInt64, _ value: UInt64, _ environment: inout Environment
     ) {
-        var done: UInt64 = 0
-        while done < size {
-            let bank = offset &+ done &- MachineFlash.variables
-            let inset = bank & 3
-            let count = min(4 &- inset, size &- done)
-            let lanes = UInt32(truncatingIfNeeded: MemoryAccess.mask(size: count)) << UInt32(8 &* inset)
-            let part = UInt32(truncatingIfNeeded: value >> (8 &* done)) << UInt32(8 &* inset) & lanes
-            if bank < MachineFlash.bankSize { store(bank & ~3, part, lanes: lanes, &environment) }
-            done &+= count
-        }
+        let bank = offset &- MachineFlash.variables
+        guard size >= 4, offset & 3 == 0, bank < MachineFlash.bankSize else { return }
+        store(bank, UInt32(truncatingIfNeeded: value), &environment)
+        guard size == 8, bank &+ 4 < MachineFlash.bankSize else { return }
+        store(bank &+ 4, UInt32(truncatingIfNeeded: value >> 32), &environment)
     }
 
     /// Makes both chips show their contents. The machine may still read these without the device.
