@@ -66,7 +66,7 @@ import Testing
         let block = (query(0x2F)! + query(0x30)! << 8) * 256
         #expect(query(0x2C) == 1 && 2 * size == Int(MachineFlash.bankSize) && 2 * block == MachineFlash.sectorSize)
         #expect(blocks * block == size)
-        #expect(1 << query(0x2A)! == 2 * FlashChip.bufferCount && query(0x2B) == 0)
+        #expect(1 << query(0x2A)! == 2 * FlashGeometry.bufferCount && query(0x2B) == 0)
         #expect(query(0x28) == 1 && query(0x29) == 0)
         #expect((0x31...0x35).map { query($0) } == [0x50, 0x52, 0x49, 0x31, 0x30])
         #expect(query(0x0F) == 0 && query(0x40) == 0 && query(0x1_0010) == 0)

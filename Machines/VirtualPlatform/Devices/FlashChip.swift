@@ -5,12 +5,6 @@
 /// chip's next access, so that the chip is always ready. Its blocks have no locks: it accepts the commands that lock
 /// and unlock, and always reports an unlocked block, as QEMU does.
 struct FlashChip {
-    /// The number of words of the write buffer.
-    static let bufferCount = 32
-    /// The size of a block in words.
-    static let blockWords: UInt64 = 1 << 16
-    static let wordCount: UInt64 = blockWords * 256
-
     /// The values that a read returns.
     enum Output {
         case array, status, identification, query
@@ -86,7 +80,7 @@ struct FlashChip {
         case .eraseConfirmation:
             cycle = .command
             guard command == Command.confirm else { return refuse() }
-            return .erase(word & ~(FlashChip.blockWords &- 1))
+            return .erase(word & ~(FlashGeometry.blockWords &- 1))
         case .lockConfirmation:
             cycle = .command
             return command == Command.confirm || command == Command.lockBlock ? .none : refuse()
@@ -130,7 +124,7 @@ struct FlashChip {
 
     /// Takes the number of words for the buffer, which the guest gives less one.
     private mutating func announce(_ value: UInt16) -> Action {
-        guard Int(value) < FlashChip.bufferCount else {
+        guard Int(value) < FlashGeometry.bufferCount else {
             cycle = .command
             return refuse()
         }

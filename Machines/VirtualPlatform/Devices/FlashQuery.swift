@@ -1,3 +1,11 @@
+/// The sizes of a flash chip in words of 16 bits.
+enum FlashGeometry {
+    static let bufferCount = 32
+    /// A block is erased as a whole.
+    static let blockWords: UInt64 = 1 << 16
+    static let wordCount: UInt64 = blockWords * 256
+}
+
 /// The texts in which a flash chip describes itself: its identification, and the table of the common flash interface
 /// (CFI, JESD68.01, with the extension of Intel's command set, JEP137).
 enum FlashQuery {
@@ -23,9 +31,9 @@ enum FlashQuery {
         case 0x1F, 0x20: 0x07
         case 0x21: 0x0A
         case 0x23...0x25: 0x04  // The longest time as a multiple of the usual one, as a power of two.
-        case 0x27: power(of: FlashChip.wordCount &* 2)
+        case 0x27: power(of: FlashGeometry.wordCount &* 2)
         case 0x28: 0x01  // The data lines: 16.
-        case 0x2A: power(of: UInt64(FlashChip.bufferCount) &* 2)
+        case 0x2A: power(of: UInt64(FlashGeometry.bufferCount) &* 2)
         case 0x2C: 0x01  // The number of regions with blocks of one size.
         case 0x2D: lowByte(blockCount &- 1)
         case 0x2E: lowByte((blockCount &- 1) >> 8)
@@ -39,10 +47,10 @@ enum FlashQuery {
         }
     }
 
-    private static var blockCount: UInt64 { FlashChip.wordCount / FlashChip.blockWords }
+    private static var blockCount: UInt64 { FlashGeometry.wordCount / FlashGeometry.blockWords }
 
     /// The size of a block in bytes, of which the table gives 16 bits in units of 256.
-    private static var blockSize: UInt64 { FlashChip.blockWords &* 2 }
+    private static var blockSize: UInt64 { FlashGeometry.blockWords &* 2 }
 
     private static func power(of size: UInt64) -> UInt16 { UInt16(truncatingIfNeeded: size.trailingZeroBitCount) }
 
