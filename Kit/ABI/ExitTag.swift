@@ -13,11 +13,13 @@ public struct ExitTag {
 
     // The fields of a data abort's syndrome.
     @inline(__always) public var hasValidAccess: Bool { bits & 1 << 24 != 0 }
-    /// Returns true for a store whose translation found nothing mapped at the address. The syndrome of such a store
-    /// is valid, and neither cache maintenance nor the guest's own table walk caused it.
+    /// Returns true for a store to an address at which nothing is mapped, or memory that the machine may only read.
+    /// The syndrome of such a store is valid, and neither cache maintenance nor the guest's own table walk caused it.
     @inline(__always) public var isPlainStore: Bool {
-        hasValidAccess && bits & (1 << 6 | 1 << 7 | 1 << 8) == 1 << 6 && bits & 0x3C == 4
+        hasValidAccess && bits & (1 << 6 | 1 << 7 | 1 << 8) == 1 << 6 && isOfMapping
     }
+    /// True if the abort is a translation fault or a permission fault of stage 2 (DFSC 0b0001xx, 0b0011xx).
+    @inline(__always) public var isOfMapping: Bool { bits & 0x34 == 4 }
     @inline(__always) public var isWrite: Bool { bits & 1 << 6 != 0 }
     /// The size of the access in bytes: 1, 2, 4 or 8.
     @inline(__always) public var accessSize: UInt64 { 1 << (bits >> 22 & 3) }
@@ -29,7 +31,8 @@ public struct ExitTag {
 
 /// The reason for which a virtual CPU left its machine, or a thread its program. Each case gives the words `x3…x7`.
 public enum ExitKind: UInt64 {
-    /// A stage-2 data abort: `x3` is the guest-physical address of the byte, `x4` the register's value for a store,
+    /// A stage-2 data abort, at unmapped memory or by a store to read-only memory: `x3` is the guest-physical address
+    /// of the byte, `x4` the register's value for a store,
     /// and `x5` the program counter.
     case memoryAccess = 1
     /// An HVC or SMC that the kernel does not answer: `x3…x6` are the guest's `x0…x3`, and `x7` is the program

@@ -4,8 +4,10 @@ public enum KernelLimits {
     public static let slots: UInt64 = 8192
     /// The page tables of an address space, apart from its root table.
     public static let pageTables: UInt64 = 4096
-    /// The doorbells of an address space.
-    public static let doorbells = 8
+    /// The doorbells of an address space that pays for a table of them.
+    public static let doorbells = 64
+    /// The bit of the parameter of `create` by which an address space gets a table of doorbells.
+    public static let doorbellTable: UInt64 = 1 << 32
 }
 
 /// The time of root's thread. The kernel gives root its core and priority, and root limits its own time once it has

@@ -81,7 +81,7 @@ public enum PlanEdgeKind: UInt64, Sendable {
     case virtualInterrupt = 9
     /// The notification that a device's interrupt raises: interrupt, notification, bits.
     case interrupt = 10
-    /// A store that raises a notification: space, guest address, notification, bits.
+    /// A store that raises a notification: space, guest address, notification, bits, `DoorbellMatch`.
     case doorbell = 11
     /// The message page of a thread: thread, extent, offset in it.
     case messagePage = 12
@@ -217,7 +217,8 @@ public enum ObjectSize {
     public static let schedulingContext: UInt64 = 256
     public static let notification: UInt64 = 256
     public static let interrupt: UInt64 = 128
-    /// The size of the object and its first table. Further tables come on top.
+    /// The size of the object and its first page table. Further page tables and a table of doorbells come on top.
     public static let addressSpace: UInt64 = 8192
+    public static let doorbellTable: UInt64 = 12288
     public static let page: UInt64 = 4096
 }

@@ -80,7 +80,7 @@ struct HarmRules {
             add(.end, of: client, by: server, .fault, [index])
             add(.change, of: client, by: server, .fault, [index])
             addOrphan(server, client, index)
-        case .doorbell(let space, _, let notification, _):
+        case .doorbell(let space, _, let notification, _, _):
             guard let sender = owner(space) else { return }
             ring(from: sender, notification, edge.feature, index)
         default: break

@@ -136,7 +136,7 @@ public struct SystemGraph {
                     )
                 }
                 lines.append("  t\(tenant) -> m\(extent) [dir=both label=\"memory, bell\"\(style(index, .memory))];")
-            case .doorbell(let space, _, let notification, _) where edge.feature == .event:
+            case .doorbell(let space, _, let notification, _, _) where edge.feature == .event:
                 guard let sender = rules.owner(space) else { continue }
                 for receiver in rules.receivers(of: notification).sorted() where receiver != sender {
                     lines.append("  t\(sender) -> t\(receiver) [label=\"event\"\(style(index, .memory))];")

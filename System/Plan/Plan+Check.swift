@@ -5,7 +5,7 @@ import ABI
 extension Plan {
     /// Returns every fault of the plan, in words for the author of the rule.
     func faults(imageSize: UInt64) -> [String] {
-        nameFaults + slotFaults + lifeFaults + peerFaults + numberFaults + tableFaults + mappingFaults
+        nameFaults + slotFaults + lifeFaults + peerFaults + numberFaults + doorbellFaults + tableFaults + mappingFaults
             + contentFaults(imageSize) + regionFaults + trapFaults
     }
 
@@ -83,22 +83,30 @@ extension Plan {
     /// The nodes beyond the kernel's limits, because an interrupt exists only once, and objects have sizes.
     private var numberFaults: [String] {
         let interrupts = Dictionary(grouping: nodes.filter { $0.kind == .interrupt }, by: \.parameter)
-        let doorbells = Dictionary(
-            grouping: edges.compactMap { edge -> NodeID? in
-                if case .doorbell(let space, _, _, _) = edge.action { space } else { nil }
-            }, by: \.self)
         let faults = interrupts.filter { $0.value.count > 1 || !Interrupts.ofDevices.contains($0.key) }.keys.sorted()
             .map { "the interrupt \($0) is impossible, or exists twice" }
         return faults
-            + doorbells.filter { $0.value.count > KernelLimits.doorbells }.keys.sorted().map {
-                "\(nodes[$0].name) has too many doorbells"
-            }
-            + nodes.filter { $0.kind == .addressSpace && !$0.isGiven && $0.parameter > KernelLimits.pageTables }.map {
+            + nodes.filter { $0.kind == .addressSpace && !$0.isGiven && $0.pageTables > KernelLimits.pageTables }.map {
                 "\($0.name) is too large"
             }
             + nodes.filter { $0.kind == .capabilityTable && !$0.isGiven && $0.parameter > KernelLimits.slots }.map {
                 "\($0.name) is too large"
             }
+    }
+
+    /// The doorbells that the kernel would refuse.
+    var doorbellFaults: [String] {
+        var bound: [NodeID: [(address: UInt64, match: DoorbellMatch)]] = [:]
+        return edges.compactMap { edge in
+            guard case .doorbell(let space, let address, _, _, let match) = edge.action else { return nil }
+            let name = nodes[space].name, others = bound[space, default: []]
+            bound[space, default: []].append((address, match))
+            if !nodes[space].hasDoorbells { return "\(name) has no table for its doorbells" }
+            if others.count == KernelLimits.doorbells { return "\(name) has too many doorbells" }
+            if address & 3 != 0 || !match.isPossible { return "a doorbell of \(name) at \(hex(address)) is impossible" }
+            let isTaken = others.contains { $0.address == address && $0.match.overlaps(match) }
+            return isTaken ? "\(name) has two doorbells for one store to \(hex(address))" : nil
+        }
     }
 
     /// The capabilities whose slot is filled twice, or lies outside of the tenant's table.
@@ -178,7 +186,7 @@ extension Plan.Action {
         case .time(let time, _, _, _): [time]
         case .stopped(let one, let two, _), .overrun(let one, let two, _), .interrupt(let one, let two, _): [one, two]
         case .portal(let one, let two), .thread(let one, let two), .virtualInterrupt(let one, let two, _): [one, two]
-        case .doorbell(let space, _, let notification, _): [space, notification]
+        case .doorbell(let space, _, let notification, _, _): [space, notification]
         case .messagePage(let thread, let extent, _): [thread, extent]
         case .affinity(let context, _), .registers(let context, _, _, _), .start(let context): [context]
         case .contents(let extent, _, _, _), .lives(let extent, _, _), .seed(let extent, _): [extent]

@@ -34,8 +34,8 @@ public struct Plan: Sendable {
         public var lasts: Bool
         /// True if the kernel makes the node before root runs. Root finds it in `slot`.
         public var isGiven = false
-        /// The parameter of `create`: bytes of an extent or a region, slots of a table, page tables of a space. For
-        /// an interrupt it is the INTID.
+        /// The parameter of `create`: bytes of an extent or a region, slots of a table; for a space page tables
+        /// and `KernelLimits.doorbellTable`. For an interrupt it is the INTID.
         public var parameter: UInt64 = 0
         /// The alignment of an extent; a power of two.
         public var alignment: UInt64 = 4096
@@ -85,7 +85,7 @@ public struct Plan: Sendable {
         case thread(NodeID, thread: NodeID)
         case virtualInterrupt(NodeID, virtualCPU: NodeID, UInt64)
         case interrupt(NodeID, NodeID, bits: UInt64)
-        case doorbell(space: NodeID, address: UInt64, NodeID, bits: UInt64)
+        case doorbell(space: NodeID, address: UInt64, NodeID, bits: UInt64, DoorbellMatch = .every)
         case messagePage(thread: NodeID, NodeID, offset: UInt64)
         case affinity(NodeID, UInt64)
         case registers(NodeID, first: UInt64, UInt64, UInt64)

@@ -10,7 +10,8 @@ extension PlanBuilder {
         plan.nodes[parts.memory].parameter = usage[index].privateSize
         plan.nodes[parts.table].parameter = UInt64(usage[index].nextSlot + Self.spareSlots)
         for space in [parts.space, parts.machineSpace].compactMap(\.self) {
-            plan.nodes[space].parameter = pageTables(of: space)
+            plan.nodes[space].parameter =
+                pageTables(of: space) | (hasDoorbells(space) ? KernelLimits.doorbellTable : 0)
         }
         // The header of the region itself comes first.
         for (region, first) in [(parts.pages, ObjectSize.page), (parts.objects, ObjectSize.region)] {
@@ -89,7 +90,8 @@ extension Plan.Node {
         switch kind {
         case .region, .extent: parameter
         case .capabilityTable: ObjectSize.table + parameter * ObjectSize.capability
-        case .addressSpace: ObjectSize.addressSpace + parameter * ObjectSize.page
+        case .addressSpace:
+            ObjectSize.addressSpace + pageTables * ObjectSize.page + (hasDoorbells ? ObjectSize.doorbellTable : 0)
         case .thread: ObjectSize.thread
         case .virtualCPU: ObjectSize.virtualCPU
         case .portal: ObjectSize.portal
@@ -99,6 +101,11 @@ extension Plan.Node {
         case .none, .system, .mapping: 0
         }
     }
+
+    /// The page tables of a space, apart from its root table.
+    var pageTables: UInt64 { parameter & ~KernelLimits.doorbellTable }
+    /// True if a space has a table of doorbells.
+    var hasDoorbells: Bool { parameter & KernelLimits.doorbellTable != 0 }
 }
 
 extension PlanBuilder {
@@ -115,6 +122,12 @@ extension PlanBuilder {
         for range in reservations[space] ?? [] { count.add(range) }
         // One table more costs 4 KiB, and a space needs at least one.
         return max(count.count, 1)
+    }
+
+    private func hasDoorbells(_ space: Plan.NodeID) -> Bool {
+        plan.edges.contains { edge in
+            if case .doorbell(space, _, _, _, _) = edge.action { true } else { false }
+        }
     }
 
     private func residue(of extent: Plan.NodeID, _ offset: UInt64) -> UInt64? {

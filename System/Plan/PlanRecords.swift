@@ -146,8 +146,8 @@ extension Plan.Action {
             return (.virtualInterrupt, [slot(notification), slot(virtualCPU), number])
         case .interrupt(let interrupt, let notification, let bits):
             return (.interrupt, [slot(interrupt), slot(notification), bits])
-        case .doorbell(let space, let address, let notification, let bits):
-            return (.doorbell, [slot(space), address, slot(notification), bits])
+        case .doorbell(let space, let address, let notification, let bits, let match):
+            return (.doorbell, [slot(space), address, slot(notification), bits, match.bits])
         case .messagePage(let thread, let extent, let offset):
             return (.messagePage, [slot(thread), slot(extent), offset])
         case .affinity(let virtualCPU, let number): return (.affinity, [slot(virtualCPU), number])

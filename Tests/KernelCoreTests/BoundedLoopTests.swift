@@ -60,15 +60,15 @@ import Testing
     @Test func aBellThatIsRungAnewAgainAndAgainIsLeft() {
         let machine = makeMachine()
         let notification = fixture.object(fixture.create(.notification), as: KernelCore.Notification.self)
-        let bell = fixture.object(machine.space, as: AddressSpace.self)
-        fixture.model.cores[0].run { K.hang(bell.pointee.doorbells[0], notification, 1, address: 64) }
+        let table = fixture.object(machine.space, as: AddressSpace.self).pointee.doorbells!
+        fixture.model.cores[0].run { K.hang(table.pointee.doorbells[0].bell, notification, 1, address: 64) }
         var looks = 0
         let core = fixture.model.cores[0]
         core.betweenLoads = {
             looks += 1
-            if looks < 1000 { K.hang(bell.pointee.doorbells[0], notification, 1, address: 64) }
+            if looks < 1000 { K.hang(table.pointee.doorbells[0].bell, notification, 1, address: 64) }
         }
-        let told = core.run { K.look(bell.pointee.doorbells[0], address: 64) != nil }
+        let told = core.run { K.look(table.pointee.doorbells[0].bell, address: 64) != nil }
         core.betweenLoads = nil
         #expect(!told && looks == 8)
     }

@@ -10,6 +10,7 @@ import Testing
             // Kind, parameter, alignment.
             (ObjectKind.capabilityTable, 0, 0), (.capabilityTable, 8193, 0), (.capabilityTable, .max, 0),
             (.addressSpace, 0, 0), (.addressSpace, 4097, 0), (.addressSpace, .max, 0),
+            (.addressSpace, 1 << 32, 0), (.addressSpace, 1 << 32 | 4097, 0), (.addressSpace, 2 << 32 | 1, 0),
             (.extent, 0, 4096), (.extent, 4097, 4096), (.extent, 1 << 48, 4096), (.extent, .max & ~4095, 4096),
             (.extent, 4096, 0), (.extent, 4096, 2048), (.extent, 4096, 12288), (.extent, 4096, 1 << 31),
             (.region, 0, 0), (.region, 4097, 0), (.region, 1 << 48, 0),
@@ -29,7 +30,7 @@ import Testing
     @Test(
         arguments: [
             (ObjectKind.capabilityTable, CapabilityTable.maximumCount, 0), (.capabilityTable, 1, 0),
-            (.addressSpace, 4096, 0),
+            (.addressSpace, 4096, 0), (.addressSpace, 1 << 32 | 4096, 0),
             (.extent, 4096, 4096), (.extent, 4096, 1 << 20), (.region, 4096, 0),
             (.schedulingContext, 31 << 8, 0),
         ] as [(ObjectKind, UInt64, UInt64)])

@@ -69,7 +69,7 @@ extension Fixture {
         let tenant = Tenant(
             context: object(slot, as: ExecutionContext.self), slot: slot,
             scheduling: makeScheduling(priority: priority, core: core, slice: slice),
-            space: space ?? create(.addressSpace, 8))
+            space: space ?? makeMachineSpace())
         configure(tenant, portal: portal, core: core)
         if let affinity {
             succeed(.contextControl, slot, form: ContextControl.setAffinity.rawValue, affinity)
@@ -77,6 +77,9 @@ extension Fixture {
         if starts { start(tenant) }
         return tenant
     }
+
+    /// Makes a space with a table of doorbells.
+    func makeMachineSpace(pages: UInt64 = 8) -> UInt32 { create(.addressSpace, KernelLimits.doorbellTable | pages) }
 
     func configure(
         _ tenant: Tenant, portal: UInt32 = 0, core: Int = 0, by caller: Ref<ExecutionContext>? = nil
@@ -171,6 +174,45 @@ extension Fixture {
             return verify()
         }
         enter(index) { K.exit($0, tenant.context, message) }
+    }
+}
+
+extension Fixture {
+    /// Performs a store of a virtual CPU to an address at which it may not store, as the board's entry code does.
+    /// Returns whether a doorbell rings; otherwise the board sends the store to the monitor.
+    @discardableResult
+    func store(_ tenant: Tenant, _ address: UInt64, _ register: UInt64 = 0, size: UInt64 = 4) -> Bool {
+        let index = tenant.context.pointee.core.index, core = model.cores[index]
+        #expect(current(index) == tenant.context)
+        var isRung = false
+        hasUsedFastPath =
+            usesFastPath
+            && core.enter { kernelCore in
+                guard let bell = bell(tenant, address, register, size: size) else { return false }
+                isRung = true
+                let next = K.raiseFast(kernelCore, tenant.context, bell) ?? K.wakeFast(kernelCore, bell)
+                if let next { #expect(kernelCore.pointee.current == next) }
+                return next != nil
+            }
+        if hasUsedFastPath {
+            core.check()
+            verify()
+            return true
+        }
+        enter(index) { kernelCore in
+            guard let bell = bell(tenant, address, register, size: size) else { return }
+            isRung = true
+            K.ring(kernelCore, bell)
+        }
+        return isRung
+    }
+
+    /// Returns the doorbell that a store rings, after the quick check of the board's entry code.
+    func bell(_ tenant: Tenant, _ address: UInt64, _ register: UInt64 = 0, size: UInt64 = 4) -> RungBell? {
+        guard let table = object(tenant.space, as: AddressSpace.self).pointee.doorbells else { return nil }
+        let store = GuestStore(GuestAddress(address), register: register, size: size)
+        let candidates = table.pointee.candidates(store.address, value: register)
+        return candidates == 0 ? nil : K.bell(of: table.first(of: candidates), store) ?? K.bell(in: table, store)
     }
 }
 

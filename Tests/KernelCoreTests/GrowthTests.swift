@@ -77,7 +77,7 @@ import Testing
             fixture.operate(
                 .interruptControl, interrupt, form: InterruptControl.bind.rawValue, UInt64(notification), 1)
         }
-        let space = fixture.create(.addressSpace, 8)
+        let space = fixture.makeMachineSpace()
         expectRefusal(below: notification) { fixture.operate(.doorbell, space, 0x1000, UInt64(notification), 1) }
     }
 

@@ -38,6 +38,31 @@ import Testing
             scenario.endlessly(raiser.context, scenario.wait)
         }
 
+        /// Lets a machine of core 0 ring a doorbell of the notification.
+        func ringer(_ bits: UInt64...) {
+            let ringer = fixture.makeVirtualCPU(priority: 10, core: 0)
+            let table = fixture.object(ringer.space, as: AddressSpace.self).pointee.doorbells!
+            for (number, bit) in bits.enumerated() {
+                let address = GuestAddress(0x1000 + UInt64(number) * 8)
+                fixture.succeed(.doorbell, ringer.space, address.value, UInt64(notification), bit)
+                scenario.program(ringer.context) { core, context in
+                    let bell = core.run { K.bell(in: table, GuestStore(address, register: 0, size: 4)) }
+                    guard let bell else { return Interleaving.fail("no doorbell") }
+                    let isDone = core.enter { kernelCore in
+                        guard K.raiseFast(kernelCore, context, bell) ?? K.wakeFast(kernelCore, bell) != nil else {
+                            return false
+                        }
+                        core.check()
+                        return true
+                    }
+                    if !isDone { KernelScenario.enter(core) { K.ring($0, bell) } }
+                }
+            }
+            scenario.endlessly(ringer.context) { core, context in
+                KernelScenario.enter(core) { K.waitForInterrupt($0, context) }
+            }
+        }
+
         func bind(_ forms: NotificationBind...) {
             for form in forms {
                 let tenant = form == .thread ? thread : machine
@@ -97,6 +122,14 @@ import Testing
         board.raiser(core: 0, 4)
         board.bind(.thread, .virtualInterrupt)
         board.explore(raised: 4, lastIsThread: false)
+    }
+
+    /// A machine rings the same doorbell twice. The second time its bit may be set already.
+    @Test(arguments: [0, 1]) func aThreadHearsOfEachDoorbell(core: Int) {
+        let board = Board(cores: 2, threadOn: core)
+        board.ringer(4, 8, 4)
+        board.bind(.thread)
+        board.explore(raised: 12, lastIsThread: true)
     }
 
     /// A timer raises bits while another core binds its notification anew. No fast path does so.

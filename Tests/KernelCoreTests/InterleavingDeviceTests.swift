@@ -135,11 +135,16 @@ import Testing
     }
 
     private func ring(_ space: UInt32, after isTime: (() -> Bool)? = nil) {
-        let object = scenario.fixture.object(space, as: AddressSpace.self)
-        scenario.name(object, "space")
+        let table = scenario.fixture.object(space, as: AddressSpace.self).pointee.doorbells!
+        scenario.name(table, "doorbells")
+        let address = GuestAddress(Self.address)
         scenario.body(1) { core in
             if let isTime, !Interleaving.wait(until: isTime) { return }
-            let isTaken = core.enter { K.ring($0, object, GuestAddress(Self.address)) }
+            let isTaken = core.enter { kernelCore in
+                guard let bell = K.bell(in: table, GuestStore(address, register: 0, size: 4)) else { return false }
+                K.ring(kernelCore, bell)
+                return true
+            }
             if isTime != nil, !isTaken { Interleaving.fail("no doorbell at the address") }
         }
     }
@@ -147,7 +152,7 @@ import Testing
     /// Two doorbells are bound, and then core 1 is told to ring the second one.
     @Test func aDoorbellRingsOnceItWasHung() {
         let fixture = scenario.fixture
-        let space = fixture.create(.addressSpace, 3), news = fixture.create(.notification)
+        let space = fixture.makeMachineSpace(pages: 3), news = fixture.create(.notification)
         scenario.program(
             chief.context, hang(space, other, 2, at: Self.address + 8), hang(space, kept, 4, at: Self.address),
             scenario.signal(news, 1))
@@ -158,7 +163,7 @@ import Testing
     /// A doorbell is removed, and another one takes its place.
     @Test func aDoorbellOfAnotherAddressDoesNotRing() {
         let fixture = scenario.fixture
-        let space = fixture.create(.addressSpace, 3), victim = makePart(.notification)
+        let space = fixture.makeMachineSpace(pages: 3), victim = makePart(.notification)
         let object = fixture.object(victim, as: KernelCore.Notification.self)
         fixture.succeed(.doorbell, space, Self.address, UInt64(victim), 1)
         scenario.program(
@@ -170,9 +175,25 @@ import Testing
         }
     }
 
+    /// The bucket of a doorbell gets others, and loses them. The doorbell stays in it.
+    @Test func aDoorbellRingsWhileOthersOfItsBucketChange() {
+        let fixture = scenario.fixture
+        let space = fixture.makeMachineSpace(pages: 3), victim = makePart(.notification)
+        let table = fixture.object(space, as: AddressSpace.self).pointee.doorbells!
+        let twin = (1...).lazy.map { Self.address + UInt64($0) * 4 }.first {
+            table.pointee.bucket($0) == table.pointee.bucket(Self.address)
+        }!
+        fixture.succeed(.doorbell, space, twin, UInt64(victim), 1)
+        fixture.succeed(.doorbell, space, Self.address, UInt64(kept), 4)
+        scenario.program(
+            chief.context, scenario.untilDone(.revoke, victim), hang(space, other, 2, at: twin))
+        ring(space) { true }
+        explore { [self] in (bits(kept), bits(other)) == (4, 0) ? nil : "told \(bits(kept)), \(bits(other))" }
+    }
+
     @Test func aDoorbellTellsNoNotificationThatWasTaken() {
         let fixture = scenario.fixture
-        let space = fixture.create(.addressSpace, 3), victim = makePart(.notification), fresh = fixture.freeSlot()
+        let space = fixture.makeMachineSpace(pages: 3), victim = makePart(.notification), fresh = fixture.freeSlot()
         scenario.name(fixture.object(victim, as: KernelCore.Notification.self), "victim")
         fixture.succeed(.doorbell, space, Self.address, UInt64(victim), 1)
         scenario.program(

@@ -284,11 +284,7 @@ extension Invariants {
     }
 
     private mutating func check(_ space: Ref<AddressSpace>) {
-        for index in 0..<8 {
-            require(
-                space.doorbellBinding(index), of: space.address,
-                standsFor: space.pointee.doorbells[index].notification?.address, "a doorbell")
-        }
+        if let table = space.pointee.doorbells { check(table) }
         for number in 0..<16 {
             guard let context = space.pointee.virtualCPUs[number] else { continue }
             guard isLive(context.address, .virtualCPU) else {
@@ -300,6 +296,24 @@ extension Invariants {
                 context.pointee.guest?.pointee.affinity == UInt8(number), "virtual CPU \(number) has another number")
         }
         require(board.pointee.spaces[Int(space.pointee.identifier & 255)] == space, "a space's VMID is another's")
+    }
+
+    private mutating func check(_ table: Ref<DoorbellTable>) {
+        var used: UInt64 = 0
+        var buckets = [UInt64](repeating: 0, count: table.pointee.buckets.count)
+        for place in 0..<DoorbellTable.count {
+            let bell = table.pointee.doorbells[place].bell.notification
+            require(table.binding(place), of: table.address, standsFor: bell?.address, "a doorbell")
+            guard bell != nil else { continue }
+            let address = table.pointee.doorbells[place].bell.address.load()
+            let match = DoorbellMatch(bits: table.pointee.doorbells[place].match.load())
+            used |= 1 << UInt64(place)
+            buckets[table.pointee.bucket(address, match)] |= 1 << UInt64(place)
+        }
+        require(table.pointee.used == used, "the places of doorbells in use")
+        for bucket in buckets.indices {
+            require(table.pointee.buckets[bucket].load() == buckets[bucket], "the doorbells of bucket \(bucket)")
+        }
     }
 
     private mutating func check(_ region: Ref<Region>) {

@@ -15,7 +15,8 @@ import Testing
         #expect(MemoryLayout<SchedulingContext>.size <= SchedulingContext.binding)
         #expect(MemoryLayout<ExecutionContext>.size <= ExecutionContext.bindings)
         #expect(MemoryLayout<VirtualCPU>.size <= VirtualCPU.size - VirtualCPU.offset)
-        #expect(MemoryLayout<AddressSpace>.size <= AddressSpace.bindings)
+        #expect(MemoryLayout<AddressSpace>.size <= AddressSpace.headerSize)
+        #expect(MemoryLayout<DoorbellTable>.size <= DoorbellTable.bindings)
     }
 
     /// The bindings lie behind the structures.
@@ -24,7 +25,9 @@ import Testing
         #expect(KernelCore.Notification.bindings + 2 * Capability.size <= KernelCore.Notification.size)
         #expect(Interrupt.binding + Capability.size <= Interrupt.size)
         #expect(SchedulingContext.binding + Capability.size <= SchedulingContext.size)
-        #expect(AddressSpace.bindings + 8 * Capability.size <= AddressSpace.headerSize)
+        #expect(DoorbellTable.bindings + UInt64(DoorbellTable.count) * Capability.size <= DoorbellTable.size)
+        #expect(DoorbellTable.size == ObjectSize.doorbellTable)
+        #expect(MemoryLayout<InlineArray<512, AtomicWord>>.size == Int(DoorbellTable.doorbellOffset))
         let count = UInt64(NodeRole.stopped.rawValue - NodeRole.space.rawValue + 1)
         #expect(ExecutionContext.bindings + count * Capability.size <= ExecutionContext.size)
     }
@@ -33,18 +36,16 @@ import Testing
     /// memory.
     @Test func bindingsLieWhereTheyFit() {
         let place = PhysicalAddress(1 << 20)
-        let context = Ref<ExecutionContext>(at: place), space = Ref<AddressSpace>(at: place)
+        let context = Ref<ExecutionContext>(at: place), table = Ref<DoorbellTable>(at: place)
         let roles = (NodeRole.space.rawValue...NodeRole.stopped.rawValue).compactMap { NodeRole(rawValue: $0) }
         for (index, role) in roles.enumerated() {
             let offset = ExecutionContext.bindings + UInt64(index) * Capability.size
             #expect(context.binding(role).address == place + offset)
         }
-        for index in 0..<8 {
-            #expect(
-                space.doorbellBinding(index).address == place
-                    + (AddressSpace.bindings + UInt64(index) * Capability.size))
+        for index in 0..<DoorbellTable.count {
+            let offset = DoorbellTable.bindings + UInt64(index) * Capability.size
+            #expect(table.binding(index).address == place + offset)
         }
-        #expect(AddressSpace.bindings + 8 * Capability.size == AddressSpace.headerSize)
     }
     @Test(
         arguments: [

@@ -16,7 +16,7 @@ import Testing
         notification = fixture.create(.notification)
         portal = fixture.create(.portal)
         table = fixture.create(.capabilityTable, 16)
-        space = fixture.create(.addressSpace, 4)
+        space = fixture.makeMachineSpace(pages: 4)
         extent = fixture.create(.extent, Page.size, alignment: Page.size)
         time = fixture.makeScheduling(priority: 3)
         thread = fixture.makeThread(starts: false)

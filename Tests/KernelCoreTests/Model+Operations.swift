@@ -217,7 +217,9 @@ extension KernelModel {
         let isPages = parameter > 0 && parameter % 4096 == 0 && parameter < 1 << 48
         switch kind {
         case .capabilityTable: return (1...8192).contains(parameter) ? (64 + parameter * 64, 64) : nil
-        case .addressSpace: return (1...4096).contains(parameter) ? ((parameter + 2) * 4096, 4096) : nil
+        case .addressSpace:
+            let pages = parameter & ~(1 << 32), doorbells: UInt64 = pages == parameter ? 0 : 3
+            return (1...4096).contains(pages) ? ((pages + 2 + doorbells) * 4096, 4096) : nil
         case .thread: return (2048, 64)
         case .virtualCPU: return (4096, 64)
         case .portal: return (128, 64)

@@ -186,7 +186,8 @@ struct ModelGenerator {
             (.capabilityTable, 1 + UInt64(random.below(20))), (.thread, 0), (.portal, 0),
             (.portal, UInt64(slot(thread, .thread))), (.schedulingContext, 0), (.notification, 0),
             (.extent, UInt64(random.below(5)) << 12), (.extent, UInt64(1 + random.below(2)) << 12),
-            (.region, UInt64(random.below(6)) << 12), (.addressSpace, UInt64(random.below(3))),
+            (.region, UInt64(random.below(6)) << 12),
+            (.addressSpace, UInt64(random.below(3)) | (random.chance(50) ? KernelLimits.doorbellTable : 0)),
         ]
         var (kind, parameter) = kinds[random.below(kinds.count)]
         if random.chance(3) { parameter = random.next() }

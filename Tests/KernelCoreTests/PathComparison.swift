@@ -17,6 +17,8 @@ struct Scene {
     var words: [UInt64] = []
     /// An exit of the caller, a virtual CPU, which replaces an operation.
     var exit: Words?
+    /// The address of a store of the caller, a virtual CPU, which replaces an operation.
+    var store: UInt64?
 }
 
 /// One operation on two boards with the same state. On one board the fast paths may take it, and the other has none.
@@ -78,6 +80,7 @@ struct PathComparison {
 extension Scene {
     fileprivate func play() {
         if let exit { return fixture.exit(caller, exit) }
+        if let store { return _ = fixture.store(caller, store) }
         fixture.operate(caller.context, operation.rawValue, selector, words)
     }
 
@@ -96,7 +99,7 @@ extension Scene {
     }
 
     /// Everything that must be equal, by lines.
-    fileprivate var state: [String] { tenants.indices.map(line) + fixture.model.cores.map(line) + [bits] }
+    var state: [String] { tenants.indices.map(line) + fixture.model.cores.map(line) + [bits] }
 
     private func line(_ number: Int) -> String {
         let context = tenants[number].context

@@ -138,13 +138,13 @@ import Testing
 
     @Test func onlyTheDoorbellsOfWhatIsGoneGo() {
         let fixture = Fixture()
-        let notifications = (0..<3).map { _ in fixture.create(.notification) }, space = fixture.create(.addressSpace, 1)
+        let notifications = (0..<3).map { _ in fixture.create(.notification) }, space = fixture.makeMachineSpace()
         for (index, slot) in notifications.enumerated() {
             fixture.succeed(.doorbell, space, 0x1000 * UInt64(index + 1), UInt64(slot), 1)
         }
-        let target = fixture.object(space, as: AddressSpace.self)
+        let table = fixture.object(space, as: AddressSpace.self).pointee.doorbells!
         fixture.delete(notifications[1])
-        let told = (0..<8).compactMap { target.pointee.doorbells[$0].notification?.address }
+        let told = (0..<DoorbellTable.count).compactMap { table.pointee.doorbells[$0].bell.notification?.address }
         #expect(told == [0, 2].map { fixture.slot(notifications[$0]).pointee.object })
     }
 
@@ -170,10 +170,11 @@ import Testing
         }
     }
 
-    /// The bindings of a space's doorbells end where its root table begins. That table looks like a capability here.
-    @Test func memoryBehindTheDoorbellsIsNoDoorbell() {
+    /// The bindings of a space's doorbells end where its pool begins. Page tables look like capabilities here.
+    @Test(arguments: [false, true]) func pageTablesAreNoDoorbells(hasDoorbells: Bool) {
         let fixture = Fixture()
-        let space = fixture.create(.addressSpace, 8), extent = fixture.freeSlot()
+        let space = hasDoorbells ? fixture.makeMachineSpace() : fixture.create(.addressSpace, 8)
+        let extent = fixture.freeSlot()
         K.install(
             CapabilityValue(
                 kind: .extent, rights: .all, isDevice: true, object: PhysicalAddress(1 << 32), word: 1 << 30),
@@ -183,10 +184,15 @@ import Testing
             fixture.succeed(.map, space, UInt64(extent), address, 0, size, 3, UInt64(fixture.freeSlot()))
         }
         let root = fixture.object(space, as: AddressSpace.self).pointee.root
-        let before = (0..<8).map { ModelHardware.readEntry(root, $0).bits }
-        #expect(before[0] & 0xFF != 0 && before[3] & 0xFF != 0)
+        let pool = fixture.object(space, as: AddressSpace.self).pointee.poolEnd.value - 8 * Page.size
+        let tables = [root, PhysicalAddress(pool)]
+        func entries() -> [UInt64] {
+            tables.flatMap { table in (0..<8).map { ModelHardware.readEntry(table, $0).bits } }
+        }
+        let before = entries()
+        #expect(before[0] & 0xFF != 0 && before[3] & 0xFF != 0 && before[8] & 0xFF != 0)
         fixture.delete(space)
-        #expect((0..<8).map { ModelHardware.readEntry(root, $0).bits } == before)
+        #expect(entries() == before)
     }
 
     /// A thread with the floating-point unit ends itself. The next thread traps when it uses the unit.

@@ -47,12 +47,13 @@ import Testing
         "Kernel/Core": [
             "Calls/Kernel+Message", "Capabilities/GracePeriods", "Capabilities/Kernel+Revoke",
             "Contexts/ExecutionContext", "Contexts/VirtualCPU", "Cores/CrossCoreInterrupts", "Entry/Hardware",
-            "Entry/Kernel", "Memory/AddressSpace", "Memory/Region", "Notifications/Notification", "Scheduling/Core",
+            "Entry/Kernel", "Memory/AddressSpace", "Memory/Region", "Notifications/DoorbellTable",
+            "Notifications/Notification", "Scheduling/Core",
             "Scheduling/Scheduling", "Scheduling/TimerQueue",
         ],
         "Kernel/Model": ["ModelBoard", "ModelCore", "ModelHardware", "TranslationModel"],
         "Kernel/AArch64/Program": [
-            "AArch64+Debug", "AArch64+Tenants", "AArch64", "Exceptions", "IdentificationRegisters",
+            "AArch64+Debug", "AArch64+Tenants", "AArch64", "GuestExit", "IdentificationRegisters",
             "PhysicalInterrupts", "TrappedRegister",
         ],
         "Machines/VirtualPlatform": [],

@@ -14,6 +14,7 @@ func ententeMain(_ image: UInt64) {
     measureCalls(&factory)
     measureLongCalls(&factory)
     measureNotifications(&factory)
+    measureDoorbells(&factory)
     measureFaults(&factory)
     measurePaging(&factory)
     measureYield(&factory)
@@ -46,6 +47,10 @@ enum Role: UInt64 {
     case toucher = 7
     /// Signals that it runs.
     case hello = 8
+    /// Serves the exits of a guest.
+    case guestMonitor = 9
+    /// Is a guest.
+    case guest = 10
 }
 
 @c(entente_thread_main)
@@ -68,6 +73,8 @@ func ententeThreadMain(_ role: UInt64) {
     case .hello:
         signal(InitialSlot.notification)
         while true { _ = replyWait(ReplyForm.wait) }
+    case .guestMonitor: serveGuest()
+    case .guest: runGuest()
     case nil: return
     }
 }

@@ -39,7 +39,7 @@ private func measureInjection(_ factory: inout ObjectFactory) {
     require(pending & 1 << (interrupt % 32) != 0, "find the interrupt pending")
 }
 
-private func bind(_ notification: UInt32, _ sink: NotificationBind, to context: UInt32, _ interrupt: UInt64 = 0) {
+func bind(_ notification: UInt32, _ sink: NotificationBind, to context: UInt32, _ interrupt: UInt64 = 0) {
     require(
         invoke(
             .notificationBind, Selector(slot: notification, form: sink.rawValue), Words(UInt64(context), interrupt)),

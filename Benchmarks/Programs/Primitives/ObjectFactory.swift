@@ -26,9 +26,7 @@ struct ObjectFactory {
         // SAFETY: the kernel mapped the image there, read-only, and checked its magic and version.
         program = unsafe UnsafePointer<ImageHeader>(bitPattern: UInt(image)).unsafelyUnwrapped.pointee.root
         space = create(.addressSpace, 32)
-        for index in 0..<4 where program.segments[index].memorySize != 0 {
-            mapSegment(program.segments[index], image, into: space, of: RootSlot.firstRegion)
-        }
+        mapProgram(into: space, of: RootSlot.firstRegion)
     }
 
     private let image: UInt64
@@ -80,9 +78,7 @@ struct ObjectFactory {
         let region = create(.region, Self.componentMemory)
         let table = create(.capabilityTable, 32, of: region)
         let space = create(.addressSpace, 8, of: region)
-        for index in 0..<4 where program.segments[index].memorySize != 0 {
-            mapSegment(program.segments[index], image, into: space, of: region)
-        }
+        mapProgram(into: space, of: region)
         let stack = create(.extent, Self.stackSize, of: region)
         map(stack, into: space, ComponentLayout.stackTop - Self.stackSize, size: Self.stackSize, .write)
         require(
@@ -108,6 +104,16 @@ struct ObjectFactory {
             invoke(.scheduleControl, selector, Words(0, priority, Clock.frequency / 100)),
             "configure a scheduling context")
         return scheduling
+    }
+
+    /// Maps this program, and returns the address of its entry.
+    /// - Parameter region: the region of the copies of writable segments.
+    @discardableResult
+    mutating func mapProgram(into space: UInt32, of region: UInt32) -> UInt64 {
+        for index in 0..<4 where program.segments[index].memorySize != 0 {
+            mapSegment(program.segments[index], image, into: space, of: region)
+        }
+        return program.entry
     }
 
     /// Maps a segment. Read-only segments stay in the image; a writable one is copied, so that the spaces share no

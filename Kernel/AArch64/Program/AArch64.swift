@@ -2,6 +2,8 @@ import ABI
 import AArch64Support
 import KernelCore
 
+typealias EntenteKernel = Kernel<AArch64>
+
 /// The hardware of the kernel on boards: AArch64 at EL2, without the virtualization host extensions.
 ///
 /// Its conformance to `BoardHardware` is spread over files by topic: time and cores here, the rest in

@@ -5,25 +5,8 @@ import KernelCore
 // Exceptions: from the vectors (Vectors.S) to the portable core, and back with the context that runs next.
 //
 // `kernelSynchronous` tries the fast paths and then the general path. `kernelInterrupt` and `kernelError` handle the
-// other vectors. `GuestExit` below decides for each exit of a virtual CPU whether the kernel or the monitor serves
-// it. Read on in Kernel/Core/Entry/Kernel.swift.
-
-typealias EntenteKernel = Kernel<AArch64>
-
-/// Exception classes of ESR_EL2 (DDI 0487, D19.2.40).
-private enum ExceptionClass {
-    static let waitFor: UInt64 = 0x01
-    static let coprocessor14: UInt64 = 0x05
-    static let coprocessor14Pair: UInt64 = 0x0C
-    static let floatingPoint: UInt64 = 0x07
-    static let supervisorCall: UInt64 = 0x15
-    static let hypervisorCall: UInt64 = 0x16
-    static let secureMonitorCall: UInt64 = 0x17
-    static let systemRegister: UInt64 = 0x18
-    static let instructionAbort: UInt64 = 0x20
-    static let misalignedPC: UInt64 = 0x22
-    static let dataAbort: UInt64 = 0x24
-}
+// other vectors. `GuestExit` (GuestExit.swift) decides for each exit of a virtual CPU whether the kernel or the monitor
+// serves it. Read on in Kernel/Core/Entry/Kernel.swift.
 
 /// Handles a synchronous exception of the tenant that ran on this core. Performs a fast path, or jumps to the general
 /// one. It makes no call, so that it needs no stack frame.
@@ -33,10 +16,17 @@ func kernelSynchronous(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt6
     let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
     let syndrome = read_ESR_EL2()
     if let guest = context.pointee.guest {
-        if syndrome >> 26 == ExceptionClass.dataAbort,
-            let next = GuestExit.dataAbortFast(core, context, guest, syndrome)
-        {
-            return next.address.value
+        if syndrome >> 26 == ExceptionClass.dataAbort {
+            guard let abort = GuestExit.DataAbort(context, syndrome) else { return contextAddress }
+            if let table = abort.doorbells(context) {
+                let candidates = table.pointee.candidates(abort.address, value: abort.value)
+                if candidates != 0 {
+                    return ring(
+                        coreAddress, contextAddress, syndrome, abort.address.value, abort.value,
+                        table.first(of: candidates), guest)
+                }
+            }
+            if let next = GuestExit.dataAbortFast(core, context, guest, abort) { return next.address.value }
         }
     } else if syndrome >> 26 == ExceptionClass.supervisorCall {
         if context.pointee.frame.x[0] == Operation.replyWait.rawValue {
@@ -117,6 +107,58 @@ private func operateSlowly(_ coreAddress: UInt64, _ contextAddress: UInt64) -> U
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
     EntenteKernel.operate(core, Ref<ExecutionContext>(at: PhysicalAddress(contextAddress)))
     return finish(core)
+}
+
+/// Continues `kernelSynchronous` by a jump, for a guest's store to the address of a doorbell.
+@inline(never)
+private func ring(
+    _ coreAddress: UInt64, _ contextAddress: UInt64, _ syndrome: UInt64, _ address: UInt64, _ value: UInt64,
+    _ doorbell: Ref<Doorbell>, _ guest: Ref<VirtualCPU>
+) -> UInt64 {
+    let core = Ref<Core>(at: PhysicalAddress(coreAddress))
+    let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
+    let tag = ExitTag(.memoryAccess, syndrome: syndrome)
+    let store = GuestStore(GuestAddress(address), register: value, size: tag.accessSize)
+    guard tag.isPlainStore, let bell = EntenteKernel.bell(of: doorbell, store) else {
+        return storeSlowly(coreAddress, contextAddress, syndrome)
+    }
+    GuestExit.count(guest, .memory)
+    context.pointee.frame.skipInstruction()
+    if let next = EntenteKernel.raiseFast(core, context, bell) { return next.address.value }
+    return wake(coreAddress, bell)
+}
+
+/// Continues `ring` by a jump, if a context has to be told.
+@inline(never)
+private func wake(_ coreAddress: UInt64, _ bell: RungBell) -> UInt64 {
+    let core = Ref<Core>(at: PhysicalAddress(coreAddress))
+    if let next = EntenteKernel.wakeFast(core, bell) { return next.address.value }
+    return ringSlowly(coreAddress, bell)
+}
+
+@inline(never)
+private func ringSlowly(_ coreAddress: UInt64, _ bell: RungBell) -> UInt64 {
+    let core = Ref<Core>(at: PhysicalAddress(coreAddress))
+    EntenteKernel.ring(core, bell)
+    return finish(core)
+}
+
+/// Continues `ring` by a jump, if the first doorbell at the address rings at other values, or the access is no plain
+/// store.
+@inline(never)
+private func storeSlowly(_ coreAddress: UInt64, _ contextAddress: UInt64, _ syndrome: UInt64) -> UInt64 {
+    let core = Ref<Core>(at: PhysicalAddress(coreAddress))
+    let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
+    guard let guest = context.pointee.guest, let abort = GuestExit.DataAbort(context, syndrome) else {
+        return contextAddress
+    }
+    if let bell = abort.bell(context) {
+        GuestExit.count(guest, .memory)
+        context.pointee.frame.skipInstruction()
+        return wake(coreAddress, bell)
+    }
+    if let next = GuestExit.dataAbortFast(core, context, guest, abort) { return next.address.value }
+    return synchronousSlowly(coreAddress, contextAddress, syndrome)
 }
 
 @inline(never)
@@ -205,149 +247,4 @@ private func componentFault(_ core: Ref<Core>, _ context: Ref<ExecutionContext>,
         Words(
             ExitTag(.fault, syndrome: syndrome).bits, hasAddress ? read_FAR_EL2() : 0, 0,
             context.pointee.frame.programCounter))
-}
-
-/// The exits of virtual CPUs: their reasons, and the choice whether the kernel or the monitor serves them.
-enum GuestExit {
-    @inline(__always)
-    static func handle(
-        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
-    ) {
-        switch syndrome >> 26 {
-        case ExceptionClass.dataAbort: dataAbort(core, context, guest, syndrome)
-        case ExceptionClass.hypervisorCall: hypercall(core, context, guest, syndrome)
-        case ExceptionClass.systemRegister:
-            count(guest, .systemRegister)
-            TrappedRegister(syndrome: syndrome).handle(core, context, guest)
-        case ExceptionClass.waitFor:
-            count(guest, .waitForInterrupt)
-            context.pointee.frame.skipInstruction()
-            EntenteKernel.waitForInterrupt(core, context)
-        case ExceptionClass.floatingPoint:
-            count(guest, .floatingPoint)
-            EntenteKernel.floatingPointTrap(core, context)
-        case ExceptionClass.secureMonitorCall:
-            context.pointee.frame.skipInstruction()
-            hypercall(core, context, guest, syndrome)
-        case ExceptionClass.instructionAbort: instructionFetch(core, context, guest, syndrome)
-        case ExceptionClass.coprocessor14, ExceptionClass.coprocessor14Pair:
-            count(guest, .systemRegister)
-            CoprocessorTrap.handle(context, syndrome)
-        default: AArch64.raiseUndefined(context)
-        }
-    }
-
-    @inline(__always)
-    static func count(_ guest: Ref<VirtualCPU>, _ counter: ExitCounter) {
-        guest.pointee.exits[counter.rawValue].count()
-    }
-
-    /// Returns the guest-physical address of an abort. HPFAR_EL2 holds bits 12 and up, from bit 4 on. After a
-    /// permission fault of stage 2 it may hold an earlier abort's (DDI 0487, D19.2.61); then the result is an address
-    /// that no device has.
-    @inline(__always)
-    private static func guestPhysicalAddress(_ syndrome: UInt64) -> GuestAddress {
-        let isPermissionFault = syndrome & 0x3C == 0x0C
-        let page = isPermissionFault ? ~0xFFF : (read_HPFAR_EL2() & 0xFFF_FFFF_FFF0) << 8
-        return GuestAddress(page | read_FAR_EL2() & 0xFFF)
-    }
-
-    /// Sends an access to a device to the monitor on the fast path, if the machine has no doorbells and the monitor
-    /// waits.
-    @inline(__always)
-    static func dataAbortFast(
-        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
-    ) -> Ref<ExecutionContext>? {
-        guard let space = context.pointee.space, space.pointee.doorbellCount == 0,
-            let next = EntenteKernel.exitFast(core, context, dataAbortMessage(context, syndrome))
-        else { return nil }
-        noteDataAbort(guest, syndrome)
-        count(guest, .memory)
-        count(guest, .monitor)
-        return next
-    }
-
-    /// Keeps the registers that a refusal of this exit needs. Called once the exit is certain, because a fast path
-    /// must change nothing before.
-    @inline(__always)
-    private static func noteDataAbort(_ guest: Ref<VirtualCPU>, _ syndrome: UInt64) {
-        guest.pointee.system[SystemRegister.exitFaultAddress] = read_FAR_EL2()
-        guest.pointee.system[SystemRegister.exitSyndrome] = syndrome
-    }
-
-    @inline(__always)
-    private static func dataAbortMessage(_ context: Ref<ExecutionContext>, _ syndrome: UInt64) -> Words {
-        let tag = ExitTag(.memoryAccess, syndrome: syndrome)
-        let register = Int(tag.register)
-        let value = register < 31 ? context.pointee.frame.x[register] : 0
-        return Words(tag.bits, guestPhysicalAddress(syndrome).value, value, context.pointee.frame.programCounter)
-    }
-
-    /// Handles an access to unmapped memory: a doorbell, or a device of the monitor.
-    private static func dataAbort(
-        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
-    ) {
-        count(guest, .memory)
-        let address = guestPhysicalAddress(syndrome)
-        let tag = ExitTag(.memoryAccess, syndrome: syndrome)
-        if tag.isPlainStore, let space = context.pointee.space, space.pointee.doorbellCount != 0,
-            EntenteKernel.ring(core, space, address)
-        {
-            context.pointee.frame.skipInstruction()
-            return
-        }
-        noteDataAbort(guest, syndrome)
-        toMonitor(core, context, guest, dataAbortMessage(context, syndrome))
-    }
-
-    @inline(never)
-    private static func instructionFetch(
-        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
-    ) {
-        count(guest, .memory)
-        guest.pointee.system[SystemRegister.exitFaultAddress] = read_FAR_EL2()
-        guest.pointee.system[SystemRegister.exitSyndrome] = syndrome
-        toMonitor(
-            core, context, guest,
-            Words(
-                ExitTag(.instructionFetch, syndrome: syndrome).bits, guestPhysicalAddress(syndrome).value, 0,
-                context.pointee.frame.programCounter))
-    }
-
-    @inline(__always)
-    private static func hypercall(
-        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
-    ) {
-        count(guest, .hypercall)
-        let function = context.pointee.frame.x[0]
-        if syndrome & 0xFFFF != 0 {
-            // SMCCC 1.1, 2.9: only immediate 0 is a call; the answer to others is "unknown function".
-            context.pointee.frame.x[0] = .max
-        } else if function == SecureMonitorCallConvention.version {
-            context.pointee.frame.x[0] = SecureMonitorCallConvention.version1_1
-        } else if function & ~0xFF == Operation.hypercallBase {
-            EntenteKernel.hypercall(core, context, operation: function & 0xFF)
-        } else {
-            guest.pointee.system[SystemRegister.exitSyndrome] = syndrome
-            toMonitor(
-                core, context, guest,
-                Words(
-                    ExitTag(.hypercall, syndrome: syndrome).bits, function, context.pointee.frame.x[1],
-                    context.pointee.frame.x[2], context.pointee.frame.x[3], context.pointee.frame.programCounter))
-        }
-    }
-
-    @inline(__always)
-    static func toMonitor(
-        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ message: Words
-    ) {
-        count(guest, .monitor)
-        EntenteKernel.exit(core, context, message)
-    }
-}
-
-/// SMCCC_VERSION and its answer (DEN 0028, 7.2).
-enum SecureMonitorCallConvention {
-    static let version: UInt64 = 0x8000_0000
-    static let version1_1: UInt64 = 0x1_0001
 }

@@ -125,8 +125,8 @@ extension Ref where Object == SchedulingContext {
     var overrunBinding: Ref<Capability> { Ref<Capability>(at: address + SchedulingContext.binding) }
 }
 
-extension Ref where Object == AddressSpace {
-    func doorbellBinding(_ index: Int) -> Ref<Capability> {
-        Ref<Capability>(at: address + (AddressSpace.bindings &+ UInt64(index) &* Capability.size))
+extension Ref where Object == DoorbellTable {
+    func binding(_ place: Int) -> Ref<Capability> {
+        Ref<Capability>(at: address + (DoorbellTable.bindings &+ UInt64(place) &* Capability.size))
     }
 }

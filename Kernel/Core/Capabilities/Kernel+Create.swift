@@ -13,7 +13,7 @@ extension Kernel {
     ///
     /// The meaning of the parameter depends on the kind; other kinds ignore it:
     /// - table: the number of slots
-    /// - space: the number of pages for tables
+    /// - space: the number of pages for page tables, and `KernelLimits.doorbellTable` for a table of doorbells
     /// - extent, region: the size in bytes
     /// - portal: the thread to which it leads, which must be configured, or 0
     /// - scheduling context: the core, with the priority from bit 8 on
@@ -53,9 +53,10 @@ extension Kernel {
             guard parameter > 0, parameter <= CapabilityTable.maximumCount else { throw .badArgument }
             return Shape(CapabilityTable.headerSize &+ parameter &* Capability.size)
         case .addressSpace:
-            guard parameter > 0, parameter <= KernelLimits.pageTables else { throw .badArgument }
-            let head = AddressSpace.headerSize &+ Page.size
-            return Shape(head &+ parameter &* Page.size, alignment: Page.size, zeroed: head)
+            let pages = parameter & ~KernelLimits.doorbellTable
+            guard pages > 0, pages <= KernelLimits.pageTables else { throw .badArgument }
+            let head = AddressSpace.headerSize &+ Page.size &+ (pages == parameter ? 0 : DoorbellTable.size)
+            return Shape(head &+ pages &* Page.size, alignment: Page.size, zeroed: head)
         case .thread: return Shape(ExecutionContext.size)
         case .virtualCPU: return Shape(VirtualCPU.size)
         case .portal: return Shape(Portal.size)
@@ -85,7 +86,9 @@ extension Kernel {
             let table = Ref<CapabilityTable>(at: address)
             table.pointee.count = parameter
             table.pointee.slots = address + CapabilityTable.headerSize
-        case .addressSpace: try initialiseSpace(Ref(at: address), pages: parameter)
+        case .addressSpace:
+            let pages = parameter & ~KernelLimits.doorbellTable
+            try initialiseSpace(Ref(at: address), pages: pages, hasDoorbells: pages != parameter)
         case .region: initialiseRegion(Ref(at: address), size: parameter)
         case .thread: M.initialiseRegisters(Ref(at: address))
         case .virtualCPU:
@@ -132,13 +135,16 @@ extension Kernel {
         portal.pointee.server = server
     }
 
-    /// Lays out a space: structure, root table, pool of tables.
-    static func initialiseSpace(_ space: Ref<AddressSpace>, pages: UInt64) throws(Failure) {
+    /// Lays out a space: structure, root table, table of doorbells, pool of page tables.
+    static func initialiseSpace(
+        _ space: Ref<AddressSpace>, pages: UInt64, hasDoorbells: Bool = false
+    ) throws(Failure) {
         guard let identifier = takeIdentifier() else { throw .noMemory }
-        let root = space.address + AddressSpace.headerSize
+        let root = space.address + AddressSpace.headerSize, end = root + Page.size
         space.pointee.root = root
-        space.pointee.poolNext = root + Page.size
-        space.pointee.poolEnd = root + Page.size &* (pages &+ 1)
+        space.pointee.doorbells = hasDoorbells ? Ref(at: end) : nil
+        space.pointee.poolNext = hasDoorbells ? end + DoorbellTable.size : end
+        space.pointee.poolEnd = space.pointee.poolNext + pages &* Page.size
         space.pointee.identifier = identifier
         space.pointee.translation = M.makeTranslation(root: root, identifier: identifier)
         M.board.pointee.spaceCount = M.board.pointee.spaceCount &+ 1

@@ -40,11 +40,7 @@ extension Kernel {
         case .server: Ref<Portal>(at: holder).pointee.server = nil
         case .sink, .sinkSource: unbindSink(Ref(at: holder))
         case .interrupt: unbind(Ref<Interrupt>(at: holder))
-        case .doorbell:
-            let space = Ref<AddressSpace>(at: holder)
-            for index in 0..<space.pointee.doorbells.count where space.doorbellBinding(index) == node {
-                hang(space.pointee.doorbells[index], nil)
-            }
+        case .doorbell: unbindDoorbell(Ref(at: holder), node)
         case .overrun: hang(Ref<SchedulingContext>(at: holder).pointee.overrun, nil)
         case .slot: break
         }
@@ -152,7 +148,9 @@ extension Kernel {
             guard other == core else { return .elsewhere(other.pointee.id) }
             setIdleTranslation(core)
         }
-        for index in 0..<space.pointee.doorbells.count { erase(space.doorbellBinding(index)) }
+        if let doorbells = space.pointee.doorbells {
+            for place in 0..<DoorbellTable.count { erase(doorbells.binding(place)) }
+        }
         M.invalidateAll(space.pointee.translation)
         let identifier = space.pointee.identifier
         M.board.pointee.spaces[Int(identifier & 255)] = nil

@@ -1,7 +1,7 @@
 import ABI
 
-// The operations that configure: they bind notifications and set timers, scheduling contexts, interrupts and
-// doorbells. The last section holds `system`, which needs a capability that root alone has at the start.
+// The operations that configure: they bind notifications and set timers, scheduling contexts and interrupts.
+// Notifications/Kernel+Doorbell.swift binds doorbells. The last section holds `system`, which needs a capability that root alone has at the start.
 // `Kernel.operate` dispatches to all of them; none of them is on a fast path.
 
 extension Kernel {
@@ -229,36 +229,6 @@ extension Kernel {
             let told = look(interrupt.pointee.bell)
         else { return M.deactivate(number) }
         raise(core, told.notification, told.bits)
-    }
-
-    /// Performs `doorbell`: from now on a store to a guest address of a space raises bits. `x1` is the space, `x2`
-    /// the guest address, `x3` the notification and `x4` the bits.
-    static func bindDoorbell(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
-        let space = try findNode(caller, UInt64(selector.slot), .addressSpace, .write)
-            .pointee.target(AddressSpace.self)
-        let address = caller.pointee.frame.x[2]
-        let notification = try findNode(caller, caller.pointee.frame.x[3], .notification, .manage)
-        guard address & 3 == 0 else { throw .badArgument }
-        try mayGrow(notification)
-        var index = 0
-        while index < space.pointee.doorbellCount, space.pointee.doorbells[index].notification != nil { index &+= 1 }
-        guard index < space.pointee.doorbells.count else { throw .noMemory }
-        bind(space.doorbellBinding(index), .doorbell, in: space.address, to: notification)
-        hang(
-            space.pointee.doorbells[index], notification.pointee.target(Notification.self), caller.pointee.frame.x[4],
-            address: address)
-        space.pointee.doorbellCount = max(space.pointee.doorbellCount, index &+ 1)
-    }
-
-    /// Handles a store of a virtual CPU to an unmapped address. Returns whether the address has a doorbell.
-    @inline(__always)
-    public static func ring(_ core: Ref<Core>, _ space: Ref<AddressSpace>, _ address: GuestAddress) -> Bool {
-        for index in 0..<min(space.pointee.doorbellCount, space.pointee.doorbells.count) {
-            guard let told = look(space.pointee.doorbells[index], address: address.value) else { continue }
-            raise(core, told.notification, told.bits)
-            return true
-        }
-        return false
     }
 
     /// Performs `system`; see `SystemForm`.

@@ -22,21 +22,14 @@ public struct AddressSpace: ~Copyable {
     var isMachines: Bool
     /// True once a thread has been configured for the space.
     var isComponents: Bool
-    /// Guest-physical addresses whose stores raise bits without the monitor.
-    public let doorbells: InlineArray<8, Bell>
-    let doorbellCountWord: AtomicWord
+    /// The table of doorbells, if the space has paid for one. Constant, so that other cores read it without the lock.
+    public var doorbells: Ref<DoorbellTable>?
 
-    /// The size of the structure, which takes the object's first page. The root table and the pool follow.
+    /// The size of the structure, which takes the object's first page. The root table, the table of doorbells and the
+    /// pool follow.
     public static let headerSize: UInt64 = Page.size
-    /// The offset of the doorbells' bindings, which lie at the end of that page.
-    static let bindings: UInt64 = Page.size &- 8 &* Capability.size
     /// The addresses have 39 bits, resolved by three levels of 512 entries: 1 GiB, 2 MiB and 4 KiB.
     public static let addressLimit: UInt64 = 1 << 39
-
-    @inline(__always) public var doorbellCount: Int {
-        get { Int(truncatingIfNeeded: doorbellCountWord.relaxedLoad()) }
-        nonmutating set { doorbellCountWord.relaxedStore(UInt64(truncatingIfNeeded: newValue)) }
-    }
 }
 
 /// The geometry of the tables: 4 KiB granule, levels 1…3.

@@ -1,7 +1,7 @@
 import ABI
 
-// The fast path of a wake-up: a signal to a more urgent thread that waits, and a wait with nothing pending, when
-// neither a slice nor a budget is affected.
+// The fast path of a wake-up: a signal or a doorbell of a more urgent thread that waits, and a wait with nothing
+// pending, when neither a slice nor a budget is affected.
 //
 // As in Kernel+FastPath.swift, the first check that fails leaves for the general path with nothing changed. These
 // functions do not set the hardware timer. It may be set for the slice of the context that ran before, and then
@@ -16,7 +16,16 @@ extension Kernel {
         let selector = Selector(bits: caller.pointee.frame.x[1])
         let found: Found
         do throws(Failure) { found = try find(caller, selector, .notification, .write) } catch { return nil }
-        let notification = found.target(Notification.self)
+        let bits = found.badge != 0 ? found.badge : caller.pointee.frame.x[2]
+        let next = wakeFast(core, RungBell(notification: found.target(Notification.self), bits: bits))
+        if next != nil { caller.pointee.frame.x[0] = Status.ok.rawValue }
+        return next
+    }
+
+    /// Raises bits that wake a thread of this core which is more urgent than the running context. Returns that thread.
+    @inline(__always)
+    public static func wakeFast(_ core: Ref<Core>, _ bell: RungBell) -> Ref<ExecutionContext>? {
+        let notification = bell.notification
         guard case .thread(let thread) = notification.pointee.hearer, thread.pointee.core == core.pointee.id,
             thread.pointee.state == .waiting, let home = thread.pointee.home, let running = core.pointee.scheduling,
             // The thread is more urgent than all others, and neither its time nor the running time has a budget.
@@ -24,13 +33,11 @@ extension Kernel {
             core.pointee.runQueue.highest < Int(home.pointee.priority),
             home.pointee.budget == Ticks(0), running.pointee.budget == Ticks(0),
             // Older bits need the general path, which delivers them together.
-            notification.pointee.bits.relaxedLoad() == 0, core.pointee.untold == nil
+            notification.pointee.bits.relaxedLoad() == 0, core.pointee.untold == nil,
+            // A signal without bits wakes no thread.
+            bell.bits != 0
         else { return nil }
-        let bits = found.badge != 0 ? found.badge : caller.pointee.frame.x[2]
-        // A signal without bits wakes no thread.
-        guard bits != 0 else { return nil }
-        caller.pointee.frame.x[0] = Status.ok.rawValue
-        answer(thread, .notified, tag: bits)
+        answer(thread, .notified, tag: bell.bits)
         thread.pointee.state = .ready
         thread.pointee.usesOwnTime = true
         let now = M.now

@@ -70,6 +70,12 @@ public struct Bell: ~Copyable {
     @inline(__always) public var notification: Ref<Notification>? { link.load() }
 }
 
+/// The event of a bell: bits that its notification is to get.
+public struct RungBell {
+    let notification: Ref<Notification>
+    let bits: UInt64
+}
+
 /// A physical interrupt, delivered as a notification.
 public struct Interrupt: ~Copyable {
     public var number: UInt32
@@ -178,31 +184,44 @@ extension Kernel {
 
     // MARK: Bells
 
-    /// Sets the notification and bits of a bell, or clears them. Requires the lock.
+    /// Sets the notification and bits of a bell, or clears them. `change` is a part of the change. Requires the lock.
     static func hang(
-        _ bell: borrowing Bell, _ notification: Ref<Notification>?, _ bits: UInt64 = 0, address: UInt64 = 0
+        _ bell: borrowing Bell, _ notification: Ref<Notification>?, _ bits: UInt64 = 0, address: UInt64 = 0,
+        and change: () -> Void = {}
     ) {
         bell.version.increment()
         M.orderStores()
         bell.link.store(notification)
         bell.bits.relaxedStore(bits)
         bell.address.relaxedStore(address)
+        change()
         bell.version.increment()
     }
 
-    /// Returns the bits that a bell raises, and the notification; nil if it raises nothing, or not at this address.
+    /// Returns the event of a bell; nil if it raises nothing.
+    @inline(__always)
+    static func look(_ bell: borrowing Bell, address: UInt64 = 0) -> RungBell? {
+        look(bell, address: address, and: { 0 })?.bell
+    }
+
+    /// Returns the event of a bell, and the result of `read`, which can read a word that changes together with the bell.
+    /// Returns nil if the bell raises nothing, or not at this address.
     ///
     /// Waits while another core changes the bell, because that core does not wait for any other meanwhile. A bell
     /// that other cores change in each of the attempts, at the cost of an entry each, counts as one that raises
     /// nothing.
-    static func look(_ bell: borrowing Bell, address: UInt64 = 0) -> (notification: Ref<Notification>, bits: UInt64)? {
+    @inline(__always)
+    static func look(
+        _ bell: borrowing Bell, address: UInt64, and read: () -> UInt64
+    ) -> (bell: RungBell, word: UInt64)? {
         for _ in 0..<attempts {
             let version = settledVersion(bell)
             let link = bell.link.load(), bits = bell.bits.relaxedLoad(), bound = bell.address.relaxedLoad()
+            let word = read()
             M.orderLoads()
             guard bell.version.relaxedLoad() == version else { continue }
             guard let link, bound == address else { return nil }
-            return (link, bits)
+            return (RungBell(notification: link, bits: bits), word)
         }
         return nil
     }

@@ -65,9 +65,8 @@ public struct MemoryAccess {
     @inline(__always)
     public static func isCacheMaintenance(_ tag: ExitTag) -> Bool { tag.syndrome & 1 << 8 != 0 }
 
-    /// Returns whether an instruction's own access met unmapped memory, so that the instruction can be decoded. The
-    /// access must be no table walk of the guest (ISS.S1PTW), and the fault a translation fault (ISS.DFSC).
-    public static func isOfInstruction(_ tag: ExitTag) -> Bool {
-        tag.syndrome & 1 << 7 == 0 && tag.syndrome & 0x3C == 0x04
-    }
+    /// Returns whether an instruction's own access met unmapped or read-only memory, so that the instruction can be
+    /// decoded. The access must be no table walk of the guest (ISS.S1PTW), and the fault one of translation or of
+    /// permission (ISS.DFSC).
+    public static func isOfInstruction(_ tag: ExitTag) -> Bool { tag.syndrome & 1 << 7 == 0 && tag.isOfMapping }
 }

@@ -27,27 +27,6 @@ extension ManifestParser {
         return regions
     }
 
-    /// Checks the number of doorbells. A machine's space has one for its `event-peer`, one for each shared memory, and
-    /// two for each disk.
-    func checkDoorbells() {
-        for declaration in declarations {
-            guard case .machine(let machine) = declaration.tenant else { continue }
-            let parts = [
-                (machine.eventPeer == nil ? 0 : 1, "an 'event-peer'"),
-                (machine.sharedMemory.count, "\(machine.sharedMemory.count) shared memories"),
-                (2 * machine.disks.count, "\(machine.disks.count) disks"),
-            ].filter { $0.0 > 0 }
-            let sum = parts.reduce(0) { $0 + $1.0 }
-            guard sum > KernelLimits.doorbells else { continue }
-            source.report(
-                at: declaration.eventPeerMark ?? declaration.mark,
-                "\(declaration.title) has \(enumerated(parts.map(\.1))), which need \(sum) doorbells, but at most "
-                    + "\(KernelLimits.doorbells) are possible",
-                remedy: "remove one of them"
-                    + (machine.eventPeer == nil ? "" : "; a shared memory has a doorbell as 'event-peer' has"))
-        }
-    }
-
     private func region(_ nameNode: Node, _ value: Node) -> SharedMemoryDescription? {
         guard let name = nameNode.text else {
             source.report(

@@ -69,7 +69,10 @@ extension Plan {
             values["alignment"] = .number(node.alignment)
             values["cleared"] = .text(node.isCleared ? "yes" : "no")
         case .capabilityTable: values["slots"] = node.isGiven ? nil : .number(node.parameter)
-        case .addressSpace: values["tables"] = node.isGiven ? nil : .number(node.parameter)
+        case .addressSpace:
+            guard !node.isGiven else { break }
+            values["tables"] = .number(node.pageTables)
+            values["doorbells"] = .text(node.hasDoorbells ? "yes" : "no")
         case .interrupt: values["interrupt"] = .number(node.parameter)
         case .thread:
             guard node.stack.size > 0 else { break }
@@ -124,11 +127,13 @@ extension Plan {
                 "kind": .text("virtual-interrupt"), "object": name(notification), "virtual-cpu": name(virtualCPU),
                 "interrupt": .number(number),
             ]
-        case .doorbell(let space, let address, let notification, let bits):
+        case .doorbell(let space, let address, let notification, let bits, let match):
             return [
                 "kind": .text("doorbell"), "space": name(space), "address": .hex(address),
                 "notification": name(notification),
                 "bits": .hex(bits),
+                "value": match == .every ? nil : .hex(match.value),
+                "width": match == .every ? nil : .number(match.width),
             ]
         case .start(let context): return ["kind": .text("start"), "object": name(context)]
         default: return memoryValues(of: action)

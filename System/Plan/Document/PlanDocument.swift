@@ -48,9 +48,10 @@ extension PlanDocument {
     /// The keys in the order in which an entry shows them. The first key of an entry names its subject.
     static let keys = [
         "tenant", "owner", "feature", "kind", "name", "object", "peer", "lasts", "cores", "core", "priority", "budget",
-        "period", "slots", "tables", "interrupt", "size", "alignment", "cleared", "space", "table", "slot", "thread",
+        "period", "slots", "tables", "doorbells", "interrupt", "size", "alignment", "cleared", "space", "table", "slot",
+        "thread",
         "memory", "notification", "virtual-cpu", "handler", "handler-badge", "time", "rights", "badge", "bits",
-        "address",
+        "value", "width", "address",
         "offset", "number", "detail", "first", "values", "at-death", "members", "restart", "group", "on-failure",
         "immediate", "text",
     ]

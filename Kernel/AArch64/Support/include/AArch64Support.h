@@ -197,6 +197,17 @@ INLINE void tlbi_vmalls12e1is(void) { __asm__ volatile("tlbi vmalls12e1is" ::: "
 INLINE void tlbi_vmalle1is(void) { __asm__ volatile("tlbi vmalle1is" ::: "memory"); }
 INLINE void tlbi_vmalle1(void) { __asm__ volatile("tlbi vmalle1" ::: "memory"); }
 INLINE void tlbi_alle1is(void) { __asm__ volatile("tlbi alle1is" ::: "memory"); }
+/* Translates an address by stage 1 of the machine whose registers this core holds, as a load at EL1. Returns PAR_EL1,
+   and leaves the machine's own value there. DDI 0487, D8.16: AT from EL2 uses the EL1&0 regime while TGE is 0. */
+INLINE uint64_t translate_load_el1(uint64_t address)
+{
+    uint64_t own, result;
+    __asm__ volatile("mrs %0, PAR_EL1\n\tat s1e1r, %2\n\tisb\n\tmrs %1, PAR_EL1\n\tmsr PAR_EL1, %0"
+                     : "=&r"(own), "=&r"(result)
+                     : "r"(address)
+                     : "memory");
+    return result;
+}
 INLINE void instruction_cache_invalidate_all(void) { __asm__ volatile("ic ialluis\n\tdsb ish\n\tisb" ::: "memory"); }
 
 /* Takes an asynchronous abort that earlier code of a tenant has caused. Waits until the accesses made before have
