@@ -7,6 +7,7 @@ import PackageDescription
 let abi = Target.Dependency.product(name: "ABI", package: "Kit")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let pool = Target.Dependency.product(name: "DiskPool", package: "Services")
 let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -14,15 +15,17 @@ let package = Package(
     products: [.executable(name: "entente", targets: ["entente"])],
     dependencies: [
         .package(path: "Kit"),
+        .package(path: "Services"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     ],
     targets: [
-        .target(name: "SystemImage", dependencies: [abi, yaml], path: "System"),
+        .target(name: "SystemImage", dependencies: [abi, pool, yaml], path: "System"),
         // This target has the commands for users.
         .target(
-            name: "Tool", dependencies: ["SystemImage", abi, arguments, logging], path: "Tool", exclude: ["Program"]),
+            name: "Tool", dependencies: ["SystemImage", abi, arguments, logging, pool], path: "Tool",
+            exclude: ["Program"]),
         // This target is for the work on this repository. It has benchmarks, the test runner, mutants, and checks.
         .target(
             name: "Workshop", dependencies: ["SystemImage", "Tool", abi, arguments, yaml], path: "Workshop",
@@ -30,7 +33,7 @@ let package = Package(
         .executableTarget(
             name: "entente", dependencies: ["SystemImage", "Tool", "Workshop", arguments], path: "Tool/Program"),
         .testTarget(name: "SystemImageTests", dependencies: ["SystemImage", abi, yaml]),
-        .testTarget(name: "ToolTests", dependencies: ["SystemImage", "Tool", "Workshop", abi, logging]),
+        .testTarget(name: "ToolTests", dependencies: ["SystemImage", "Tool", "Workshop", abi, logging, pool]),
         .testTarget(name: "SystemTests", dependencies: ["SystemImage", "Tool", "Workshop"]),
     ]
 )

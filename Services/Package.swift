@@ -7,11 +7,17 @@ let package = Package(
     products: [
         .library(name: "Supervision", targets: ["Supervision"]),
         .library(name: "SerialConsole", targets: ["SerialConsole"]),
+        .library(name: "DiskPool", targets: ["DiskPool"]),
+        .library(name: "BlockStorage", targets: ["BlockStorage"]),
     ],
     dependencies: [.package(path: "../Kit")],
-    targets: ["Supervision", "SerialConsole"].map {
+    targets: ["Supervision", "SerialConsole", "DiskPool"].map {
         .target(name: $0, dependencies: [.product(name: "ABI", package: "Kit")], path: $0)
-    }
+    } + [
+        .target(
+            name: "BlockStorage", dependencies: [.product(name: "ABI", package: "Kit"), "DiskPool"],
+            path: "BlockStorage"),
+    ]
 )
 
 // Optimises debug builds with all assertions kept, because the tests then take a seventh of the time. Add

@@ -17,7 +17,9 @@ let threadTests = [
     "LookUpRaceTests", "CoreThread", "Fixture", "Fixture+Tenants", "Invariants", "Invariants+Objects",
     "Invariants+Queues", "Invariants+Tree", "HostileWords", "SeededGenerator", "Counter",
 ]
-let testsWithoutThreads = ["InterleavingTests", "SupervisionTests", "SerialConsoleTests"]
+let testsWithoutThreads = [
+    "InterleavingTests", "SupervisionTests", "SerialConsoleTests", "DiskPoolTests", "BlockStorageTests",
+]
 let hasThreadTestsOnly = Context.environment["ENTENTE_THREADS"] != nil
 
 let package = Package(
@@ -44,6 +46,16 @@ let package = Package(
         .testTarget(
             name: "SerialConsoleTests", dependencies: [abi, .product(name: "SerialConsole", package: "Services")],
             path: "SerialConsoleTests"),
+        .testTarget(
+            name: "BlockStorageTests",
+            dependencies: [
+                abi, .product(name: "BlockStorage", package: "Services"),
+                .product(name: "DiskPool", package: "Services"),
+            ],
+            path: "BlockStorageTests"),
+        .testTarget(
+            name: "DiskPoolTests", dependencies: ["TestSupport", .product(name: "DiskPool", package: "Services")],
+            path: "DiskPoolTests"),
         .testTarget(
             name: "EntenteTests",
             dependencies: [

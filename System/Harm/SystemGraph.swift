@@ -157,7 +157,7 @@ public struct SystemGraph {
                     plan.tenants[client].resources.contains(where: { $0.kind == .blockServer && $0.slot == slot })
                 else { continue }
                 lines.append("  t\(client) -> t\(server) [label=\"disks\" dir=both\(style(index, .memory))];")
-            case .doorbell(let space, _, let bell, _) where edge.feature == .virtio:
+            case .doorbell(let space, _, let bell, _, _) where edge.feature == .virtio:
                 guard let machine = rules.owner(space), let backend = rules.owner(bell),
                     known.insert([machine, backend]).inserted
                 else { continue }

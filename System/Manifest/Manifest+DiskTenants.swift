@@ -1,4 +1,5 @@
 import ABI
+import DiskPool
 
 // The parts that the tool adds to a system with disks: the driver of the board's disks, the storage component, and a
 // backend for each machine with disks.
@@ -19,6 +20,22 @@ extension Manifest {
             .blockDriver(of: devices, priority: priority), .storage(heap: disks.storageHeap, priority: priority),
         ]
         tenants.insert(contentsOf: shared.map(TenantDescription.component), at: 0)
+    }
+}
+
+extension Manifest {
+    /// Adapts the memory of the storage component to the sizes of the files that the board's disks have. A file may be
+    /// larger than the manifest says, because none shrinks.
+    public mutating func adaptDisks(toSizes sizes: [String: UInt64]) {
+        for index in disks.board.indices {
+            disks.board[index].size = max(disks.board[index].size, sizes[disks.board[index].name] ?? 0)
+        }
+        for index in tenants.indices {
+            guard case .component(var storage) = tenants[index], storage.isAdded, storage.name == DiskTenant.storage
+            else { continue }
+            storage.memory = disks.storageHeap
+            tenants[index] = .component(storage)
+        }
     }
 }
 
@@ -76,8 +93,12 @@ enum DiskMemory {
     static let driverHeap: UInt64 = 256 << 10
     static let storageHeap: UInt64 = 8 << 20
     static let backendHeap: UInt64 = 256 << 10
-    /// The window of each client, and of the storage component itself.
+    /// The window of each client.
     static let window: UInt64 = 1 << 20
+    /// The memory for partition tables in the storage component's own window, and the number of nodes in memory of
+    /// each pool.
+    static let partitionTables: UInt64 = 64 << 10
+    static let poolNodes = 96
     /// The memory of a backend for the requests that it has taken from its machine, and not yet completed.
     static let inFlight: UInt64 = 64 << 10
     /// The memory of the storage component for changes that it has answered, and not yet written.
@@ -107,6 +128,18 @@ extension SystemDisks {
         board.reduce(DiskMemory.storageHeap) { $0 + ($1.size >> 16) }.aligned(to: Program.pageSize)
     }
 
+    /// The window of the storage component itself: partition tables, and for each pool the structures that lie at fixed
+    /// places of its disk, and some nodes of maps.
+    var storageWindow: UInt64 {
+        let pools = board.filter { hasPool($0.name) }.map { disk in
+            let units = UInt32(clamping: disk.size / UInt64(PoolLayout.unitSize))
+            let records = PoolLayout.recordCount(units: units)
+            return PoolBuffers(units: units, records: records, slots: DiskMemory.poolNodes).size
+        }
+        // The component divides its window equally among the pools.
+        return DiskMemory.partitionTables + UInt64(pools.count * (pools.max() ?? 0)).aligned(to: 1 << 16)
+    }
+
     /// The bytes of memory that several of the parts for disks can access, and of memory that outlives a part.
     var sharedMemory: UInt64 {
         guard isUsed else { return 0 }
@@ -114,7 +147,7 @@ extension SystemDisks {
         let connections =
             UInt64(clients.count) * BlockConnectionLayout.size(banks: DiskMemory.clientBanks)
             + BlockConnectionLayout.size(banks: DiskMemory.driverBanks)
-        return DiskMemory.recovery + UInt64(clients.count + 1) * DiskMemory.window + connections
+        return DiskMemory.recovery + UInt64(clients.count) * DiskMemory.window + storageWindow + connections
             + backends * (DiskMemory.inFlight + VirtioPages.size + ComponentLayout.livesSize)
     }
 }

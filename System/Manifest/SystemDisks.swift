@@ -41,6 +41,15 @@ public struct BoardDiskDescription: Sendable, Equatable {
 
     public init(name: String, size: UInt64, file: URL? = nil) { (self.name, self.size, self.file) = (name, size, file) }
 
+    /// Takes over the size of the manifest's own file, if that exists. Such a file grows only to a size that the
+    /// manifest names, and never shrinks.
+    mutating func takeSizeOfFile() {
+        guard let file, let bytes = try? file.resourceValues(forKeys: [.fileSizeKey]).fileSize, bytes > 0 else {
+            return
+        }
+        size = growsFile ? max(size, UInt64(bytes)) : UInt64(bytes)
+    }
+
     public static let maximum = BlockConnectionLayout.maximumDisks
     static let granule: UInt64 = 1 << 20
     static let sizes: ClosedRange<UInt64> = (16 << 20)...(2048 << 30)

@@ -80,12 +80,24 @@ extension Plan {
         }
     }
 
+    /// The virtual interrupts that two notifications would raise.
+    private var virtualInterruptFaults: [String] {
+        let sources = Dictionary(
+            grouping: edges.compactMap { edge -> [UInt64]? in
+                guard case .virtualInterrupt(_, let virtualCPU, let number) = edge.action else { return nil }
+                return [UInt64(virtualCPU), number]
+            }, by: \.self)
+        return sources.filter { $0.value.count > 1 }.keys
+            .sorted { $0[0] < $1[0] || $0[0] == $1[0] && $0[1] < $1[1] }
+            .map { "the virtual interrupt \($0[1]) of \(nodes[Int($0[0])].name) has two sources" }
+    }
+
     /// The nodes beyond the kernel's limits, because an interrupt exists only once, and objects have sizes.
     private var numberFaults: [String] {
         let interrupts = Dictionary(grouping: nodes.filter { $0.kind == .interrupt }, by: \.parameter)
         let faults = interrupts.filter { $0.value.count > 1 || !Interrupts.ofDevices.contains($0.key) }.keys.sorted()
             .map { "the interrupt \($0) is impossible, or exists twice" }
-        return faults
+        return faults + virtualInterruptFaults
             + nodes.filter { $0.kind == .addressSpace && !$0.isGiven && $0.pageTables > KernelLimits.pageTables }.map {
                 "\($0.name) is too large"
             }

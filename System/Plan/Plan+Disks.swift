@@ -142,21 +142,23 @@ extension PlanBuilder {
 
     /// Adds the window for the storage component's own data.
     private mutating func addOwnWindow(of storage: Int, _ driver: Int) {
-        let extent = lastingMemory("window", of: storage, size: DiskMemory.window)
-        add(window(extent, "window", 0, of: storage), of: storage)
-        addPhysicalWindow(extent, DiskTenant.storage, 0, driver)
+        let extent = lastingMemory("window", of: storage, size: disks.storageWindow)
+        add(window(extent, "window", 0, of: storage, size: disks.storageWindow), of: storage)
+        addPhysicalWindow(extent, DiskTenant.storage, 0, driver, size: disks.storageWindow)
     }
 
     private mutating func window(
-        _ extent: Plan.NodeID, _ name: String, _ number: UInt64, of index: Int
+        _ extent: Plan.NodeID, _ name: String, _ number: UInt64, of index: Int, size: UInt64 = DiskMemory.window
     ) -> NamedResource {
-        let address = mapWhole(extent, DiskMemory.window, into: index, .disk)
-        return NamedResource(name: name, kind: .window, address: address, size: DiskMemory.window, detail: number)
+        let address = mapWhole(extent, size, into: index, .disk)
+        return NamedResource(name: name, kind: .window, address: address, size: size, detail: number)
     }
 
-    private mutating func addPhysicalWindow(_ extent: Plan.NodeID, _ name: String, _ number: UInt64, _ driver: Int) {
+    private mutating func addPhysicalWindow(
+        _ extent: Plan.NodeID, _ name: String, _ number: UInt64, _ driver: Int, size: UInt64 = DiskMemory.window
+    ) {
         usage[driver].dma.append((extent, plan.tenants[driver].resources.count))
-        add(NamedResource(name: name, kind: .window, size: DiskMemory.window, detail: number), of: driver)
+        add(NamedResource(name: name, kind: .window, size: size, detail: number), of: driver)
     }
 
     /// Adds memory that outlives a tenant, and that nobody else can access.

@@ -66,6 +66,50 @@ import Testing
         #expect(try manifest("machines: {m: {memory: 64MiB}}").disks == SystemDisks())
     }
 
+    /// An image of 5 GiB and a clone of one, with as much again.
+    @Test func aBoardWithoutDisksHasRoomForImages() throws {
+        let image = Repository.manifests.appendingPathComponent("files/disk.qcow2").path
+        let manifest = try manifest(
+            """
+            machines: {m: {memory: 64MiB, disks: {a: {image: \(image)}, b: {clone-of: c}}}}
+            disks: {c: {image: \(image)}}
+            """)
+        #expect(manifest.disks.board == [BoardDiskDescription(name: "main", size: 30 << 30)])
+    }
+
+    /// A file of the user's own may be larger than the manifest says.
+    @Test func aFileHasItsOwnSize() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).raw")
+        defer { try? FileManager.default.removeItem(at: file) }
+        FileManager.default.createFile(atPath: file.path, contents: nil)
+        #expect(truncate(file.path, 20 << 30) == 0)
+        for (size, expected) in [("", 20), (", size: 16GiB", 20), (", size: 24GiB", 24)] {
+            let manifest = try manifest(
+                "components: {a: {target: Heartbeat, disks: {d: {size: 15GiB}}}}\n"
+                    + "board: {disks: {main: {file: \(file.path)\(size)}}}")
+            #expect(manifest.disks.board[0].size == UInt64(expected) << 30)
+        }
+    }
+
+    /// The storage component holds a map of each pool in memory.
+    @Test func largerFilesNeedMoreMemory() throws {
+        func sizes(_ manifest: Manifest) throws -> (heap: UInt64, window: UInt64) {
+            let storage = try #require(manifest.components.first { $0.name == "storage" })
+            let plan = try manifest.planWithPlaceholders()
+            let window = plan.nodes.first { $0.name == "storage/window" }
+            return (storage.memory, try #require(window).parameter)
+        }
+        var manifest = try valid()
+        let before = try sizes(manifest)
+        manifest.adaptDisks(toSizes: ["main": 1 << 20, "second": 1 << 30])
+        #expect(try sizes(manifest) == before)
+        manifest.adaptDisks(toSizes: ["main": 1 << 40])
+        #expect(manifest.disks.board[0].size == 1 << 40)
+        let after = try sizes(manifest)
+        // 2²⁶ units, with a bit each, and another one for those that are about to be free.
+        #expect(after.heap > before.heap + (8 << 20) && after.window > before.window + (15 << 20))
+    }
+
     /// A component of the user's own may drive a disk of the board.
     @Test func aDiskWithoutUsersHasNoDriver() throws {
         let manifest = try manifest(
@@ -88,5 +132,34 @@ import Testing
         let error = #expect(throws: Failure.self) { try Manifest.load(path: file.path) }?.description ?? ""
         #expect(error.contains("'m.disks' (A) can be changed by 'storage' (QM)"))
         #expect(error.contains("from: storage, effect: change, through: memory, because: \"…\"}]' for 'm'"))
+    }
+}
+
+/// The headers of images.
+@Suite struct DiskImageHeaderTests {
+    private func header(_ bytes: [UInt8], fileSize: UInt64 = 512) -> DiskImageHeader {
+        DiskImageHeader(start: Data(bytes + [UInt8](repeating: 0, count: 512 - bytes.count)), fileSize: fileSize)
+    }
+
+    @Test func formatsAreToldApart() {
+        let qcow2: [UInt8] = [0x51, 0x46, 0x49, 0xFB, 0, 0, 0, 3] + [UInt8](repeating: 0, count: 16)
+        #expect(header(qcow2 + [0, 0, 0, 1, 0, 0, 0, 1]) == DiskImageHeader(.qcow2, size: (1 << 32) + 512))
+        let vmdk = Array("KDMV".utf8) + [UInt8](repeating: 0, count: 8)
+        #expect(header(vmdk + [0, 8]) == DiskImageHeader(.vmdk, size: 1 << 20))
+        #expect(header(vmdk + [UInt8](repeating: 255, count: 8)) == DiskImageHeader(.vmdk, size: nil))
+        #expect(header(Array("# Disk DescriptorFile\n".utf8)) == DiskImageHeader(.vmdk, size: nil))
+        #expect(header([], fileSize: 1000) == DiskImageHeader(.raw, size: 1024))
+        #expect(header([0x51, 0x46, 0x49], fileSize: 512) == DiskImageHeader(.raw, size: 512))
+        // A file that is too short for its header is no image of that format.
+        #expect(
+            DiskImageHeader(start: Data([0x51, 0x46, 0x49, 0xFB]), fileSize: 4) == DiskImageHeader(.raw, size: 512))
+        #expect(header(qcow2 + [UInt8](repeating: 255, count: 8)).size != nil)
+    }
+}
+
+extension DiskImageHeader {
+    fileprivate init(_ format: Format, size: UInt64?) {
+        self.init(start: Data(), fileSize: 0)
+        (self.format, self.size) = (format, size)
     }
 }

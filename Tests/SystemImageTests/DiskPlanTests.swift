@@ -153,7 +153,7 @@ import Testing
 
     @Test func doorbellsAndInterruptsAreThoseOfTheSlots() {
         let bells = plan.edges.compactMap { edge -> String? in
-            guard case .doorbell(let space, let address, let notification, let bits) = edge.action,
+            guard case .doorbell(let space, let address, let notification, let bits, _) = edge.action,
                 space == plan.tenants[index("web")].parts.machineSpace
             else { return nil }
             return "\(hex(address)) \(plan.nodes[notification].name) \(hex(bits))"

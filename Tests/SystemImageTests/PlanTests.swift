@@ -77,7 +77,7 @@ import Testing
         var disks = SystemDisks()
         disks.board = [BoardDiskDescription(name: "main", size: 1 << 30)]
         disks.clients = [
-            DiskClient(owner: "one", tenant: "one.disks", disks: [DiskDescription(name: "root")]),
+            DiskClient(owner: "two", tenant: "two.disks", disks: [DiskDescription(name: "root")]),
             DiskClient(owner: "client", tenant: "client", disks: [DiskDescription(name: "log")]),
         ]
         return disks
@@ -88,7 +88,7 @@ import Testing
         driver.devices = [
             DeviceDescription(name: "main", registers: MemoryRange(base: 0x0A00_0000, size: 0x200), interrupt: 48)
         ]
-        return [driver, component("storage"), component("one.disks")]
+        return [driver, component("storage"), component("two.disks")]
     }
 
     @Test func aSystemWithEverythingHasNoFaults() throws {
@@ -111,6 +111,11 @@ import Testing
         #expect(try faults { $0.nodes[8].name = $0.nodes[9].name }.contains("two nodes are named"))
         #expect(try faults { $0.nodes[8].slot = $0.nodes[9].slot }.contains("share slot"))
         #expect(try faults { $0.nodes[8].slot = 0 }.contains("has slot 0"))
+        #expect(
+            try faults { plan in
+                plan.edges.append(
+                    plan.edges.first { if case .virtualInterrupt = $0.action { true } else { false } }!)
+            }.contains("has two sources"))
         #expect(
             try faults { plan in
                 for index in plan.edges.indices { plan.edges[index].peer = nil }

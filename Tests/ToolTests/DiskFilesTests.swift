@@ -48,8 +48,9 @@ import Testing
             ("{main: {size: 32MiB}}", 32), ("{main: {size: 64MiB}}", 64), ("{main: {size: 16MiB}}", 64),
             ("{main: {}}", 64),
         ] {
-            _ = try DiskFiles(of: manifest(board), workspace: workspace)
+            let disks = try DiskFiles(of: manifest(board), workspace: workspace)
             #expect(try size(file) == expected << 20)
+            #expect(try disks.sizes == ["main": UInt64(expected) << 20])
         }
     }
 

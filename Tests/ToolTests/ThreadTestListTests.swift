@@ -26,7 +26,7 @@ import Testing
         for file in found { #expect(list.contains("\"\(file.dropLast(".swift".count))\""), "\(file)") }
     }
 
-    @Test(arguments: ["InterleavingTests", "SupervisionTests", "SerialConsoleTests"])
+    @Test(arguments: ["InterleavingTests", "SupervisionTests", "SerialConsoleTests", "DiskPoolTests"])
     func othersHaveNone(target: String) throws {
         #expect(try filesWithThreads(of: target) == [])
     }

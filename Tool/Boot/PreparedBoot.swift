@@ -24,13 +24,16 @@ package struct PreparedBoot {
         _ manifest: Manifest, workspace: Workspace, options: BootOptions, entries: EntryCounter? = nil,
         keepsFiles: Bool = false
     ) throws {
-        var builder = SystemBuilder(workspace: workspace, manifest: manifest)
-        if options.countsInstructions { builder.seed = .fixed } else { builder.terminal = TerminalMode.size }
         files = try RunFiles(manifest.name, workspace: workspace)
-        builder.imageOfRun = keepsFiles ? nil : files.image
         // A second run of the system must not build anything before it is refused.
         disks = try DiskFiles.needed(by: manifest, workspace: workspace, folder: options.disks)
+        var manifest = manifest
+        if let disks { manifest.adaptDisks(toSizes: try disks.sizes) }
+        var builder = SystemBuilder(workspace: workspace, manifest: manifest)
+        if options.countsInstructions { builder.seed = .fixed } else { builder.terminal = TerminalMode.size }
+        builder.imageOfRun = keepsFiles ? nil : files.image
         let system = try builder.build()
+        if let disks { try PoolPreparation(disks: manifest.disks).prepare(disks) }
         arguments = Emulator(manifest.board, options).arguments(
             boot: ["-kernel", system.image.path] + (disks?.arguments ?? []))
         if let counter = entries ?? EntryCounter.requested(in: workspace) {

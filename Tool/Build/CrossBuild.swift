@@ -31,7 +31,7 @@ package struct CrossBuild {
         fileprivate var inputs: [String] {
             // The assembly of all programs includes these files, even if it lies in another package.
             let included = ["Assembly.h", "MemoryFunctions.h"].map { "Kit/Support/AArch64/" + $0 }
-            return [CrossBuild.toolset, linkerScript] + included
+            return [CrossBuild.toolset, CrossBuild.heapToolset, linkerScript] + included
         }
 
         fileprivate var linkerArguments: [String] {
@@ -55,7 +55,8 @@ package struct CrossBuild {
         try build(
             program, role, product: product, package: workspace.package.appendingPathComponent(sources.package),
             scratch: workspace.scratch(ofProgramsIn: sources.package),
-            toolset: CrossBuild.toolset, isDone: { isFresh(program, inputs) })
+            toolset: PackageSources.heapPackages.contains(sources.package) ? CrossBuild.heapToolset : CrossBuild.toolset,
+            isDone: { isFresh(program, inputs) })
         return program
     }
 
@@ -72,7 +73,7 @@ package struct CrossBuild {
         try build(
             program, .component, product: product, package: folder,
             scratch: package.boardScratch,
-            toolset: "Kit/toolset.json", libraries: package.unicodeTables.map { [$0.path] } ?? [])
+            toolset: CrossBuild.heapToolset, libraries: package.unicodeTables.map { [$0.path] } ?? [])
         return program
     }
 
@@ -130,6 +131,8 @@ package struct CrossBuild {
         }
     }
 
-    /// The toolset of all programs of this repository.
+    /// The toolset of this repository's programs that have no heap.
     fileprivate static let toolset = "Kernel/toolset.json"
+    /// The toolset of programs that may use a heap.
+    fileprivate static let heapToolset = "Kit/toolset.json"
 }

@@ -39,7 +39,11 @@ struct PackageSources {
     let describe: (String) throws -> Description
 
     /// The folders of the packages that have programs, below the repository's root.
-    static let programPackages = ["Components", "Kernel/AArch64", "Guests", "Benchmarks", "Tests/Programs"]
+    static let programPackages = [
+        "Components", "Components/Storage", "Kernel/AArch64", "Guests", "Benchmarks", "Tests/Programs",
+    ]
+    /// Those of them whose programs use a heap.
+    static let heapPackages: Set = ["Components/Storage"]
     /// The folders of the packages on which the packages with programs depend.
     static let libraryPackages = ["Kit", "Kernel", "Machines", "Services", "Components"]
 
@@ -127,7 +131,8 @@ extension Workspace {
 
     /// Returns the programs of the board that this repository has, from the lists `programs` of its packages.
     package func boardPrograms() throws -> KnownPrograms {
-        let components = try ["Components", "Benchmarks", "Tests/Programs"].flatMap(programs(ofPackage:))
+        let components = try ["Components", "Components/Storage", "Benchmarks", "Tests/Programs"]
+            .flatMap(programs(ofPackage:))
         return KnownPrograms(components: components, guests: try programs(ofPackage: "Guests"))
     }
 

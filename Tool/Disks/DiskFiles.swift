@@ -12,18 +12,31 @@ package final class DiskFiles: Sendable {
         package var disk: BoardDiskDescription
         package var file: URL
         fileprivate var lock: FileLock
+
+        /// The size in bytes, or 0 for a device of the host.
+        fileprivate var size: UInt64 {
+            get throws {
+                var status = stat()
+                guard fstat(lock.descriptor, &status) == 0 else { throw Failure.ofCall(on: file) }
+                return UInt64(status.st_size)
+            }
+        }
     }
 
     package let files: [DiskFile]
 
     /// Locks the files of the disks, makes those that do not exist, and lets others grow to their sizes.
     ///
-    /// - Parameter folder: the folder of the files that the manifest does not name, or nil for that of the system.
+    /// - Parameters:
+    ///   - folder: the folder of the files that the manifest does not name, or nil for that of the system.
+    ///   - isMaking: false to leave out files that do not exist.
     /// - Throws: `Failure` if another run has one of the files open, or if a file cannot be made.
-    package init(of manifest: Manifest, workspace: Workspace, folder: URL? = nil) throws {
+    package init(of manifest: Manifest, workspace: Workspace, folder: URL? = nil, making isMaking: Bool = true) throws {
         let place = DiskFolder(of: manifest, workspace: workspace, replacement: folder)
-        files = try manifest.disks.board.map { disk in
-            let file = try disk.file ?? place.file(of: disk)
+        files = try manifest.disks.board.compactMap { disk in
+            let file = disk.file ?? place.place(of: disk)
+            if !isMaking, !FileManager.default.fileExists(atPath: file.path) { return nil }
+            if disk.file == nil { try place.make() }
             return DiskFile(disk: disk, file: file, lock: try Self.lock(file, of: manifest))
         }
         for file in files { try Self.prepare(file) }
@@ -32,6 +45,13 @@ package final class DiskFiles: Sendable {
     /// Returns the files of a board's disks, or nil if the board has none.
     package static func needed(by manifest: Manifest, workspace: Workspace, folder: URL?) throws -> DiskFiles? {
         manifest.disks.board.isEmpty ? nil : try DiskFiles(of: manifest, workspace: workspace, folder: folder)
+    }
+
+    /// Returns the sizes of the files in bytes, by the names of the board's disks.
+    package var sizes: [String: UInt64] {
+        get throws {
+            try Dictionary(uniqueKeysWithValues: files.map { ($0.disk.name, try $0.size) })
+        }
     }
 
     private static func lock(_ file: URL, of manifest: Manifest) throws -> FileLock {
@@ -51,7 +71,9 @@ package final class DiskFiles: Sendable {
         let size = UInt64(status.st_size)
         guard size == 0 || size < file.disk.size && file.disk.growsFile else { return }
         if size == 0 {
-            Progress.say("==> Making the disk '\(file.disk.name)' (\(ByteSize(bytes: file.disk.size))) in \(file.file.shortPath)")
+            Progress.say(
+                "==> Making the disk '\(file.disk.name)' (\(ByteSize(bytes: file.disk.size))) in \(file.file.shortPath)"
+            )
         }
         guard ftruncate(file.lock.descriptor, off_t(file.disk.size)) == 0 else { throw Failure.ofCall(on: file.file) }
     }
@@ -115,10 +137,11 @@ private struct DiskFolder {
         folder = replacement ?? workspace.disks.appendingPathComponent(manifest.name)
     }
 
-    func file(of disk: BoardDiskDescription) throws -> URL {
+    func place(of disk: BoardDiskDescription) -> URL { folder.appendingPathComponent("\(disk.name).raw") }
+
+    func make() throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         if isOwn { try claim() }
-        return folder.appendingPathComponent("\(disk.name).raw")
     }
 
     /// Checks that the folder belongs to this manifest, because another one may have the same name. A manifest that was

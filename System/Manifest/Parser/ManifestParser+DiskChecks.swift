@@ -27,16 +27,16 @@ extension ManifestParser {
     func checkSize(of declaration: SharedDiskDeclaration<BoardDiskDescription>, _ disks: SystemDisks) {
         let boardDisk = declaration.disk
         let parts =
-            disks.templates.filter { $0.boardDisk == boardDisk.name }.map { ($0.name, $0.size ?? 0) }
-            + disks.pool(of: boardDisk.name).map { ($0.name, $0.disk.size ?? 0) }
-        let sum = parts.reduce(UInt64(0)) { $0 + $1.1 }
+            disks.templates.filter { $0.boardDisk == boardDisk.name }.map { ($0.name, $0.knownSize ?? 0) }
+            + disks.pool(of: boardDisk.name).map { ($0.name, $0.disk.knownSize(disks.templates) ?? 0) }
+        let sum = parts.reduce(UInt64(0)) { min($0 + $1.1, UInt64.max / 4) }
         // The pool's own data takes less than a hundredth.
         let needed = (sum + sum / 100).aligned(to: BoardDiskDescription.granule)
         guard needed > boardDisk.size else { return }
+        let names = parts.filter { $0.1 > 0 }.map { "'\($0.0)' (\(ByteSize(bytes: $0.1)))" }
         declaration.section.report(
             at: "size",
-            enumerated(parts.filter { $0.1 > 0 }.map { "'\($0.0)' (\(ByteSize(bytes: $0.1)))" })
-                + " need \(ByteSize(bytes: needed)) with the pool's own data, more than the "
+            enumerated(names) + " need\(names.count == 1 ? "s" : "") \(ByteSize(bytes: needed)) with the pool's own data, more than the "
                 + "\(ByteSize(bytes: boardDisk.size)) of \(declaration.section.title)",
             remedy: "write 'size: \(ByteSize(bytes: needed.aligned(to: 1 << 30)))'; its file takes only the space that "
                 + "was written")

@@ -1,4 +1,5 @@
 import ABI
+import Foundation
 import Yams
 
 // The disks of the board, the templates, and the disks of machines and components.
@@ -8,10 +9,15 @@ extension ManifestParser {
         let users = declarations.filter { !$0.disks.isEmpty }
         var boardDisks = boardDisks()
         var disks = SystemDisks()
-        let hasDefault = boardDisks.isEmpty && !users.isEmpty
-        if hasDefault { disks.board = [defaultBoardDisk(users)] } else { disks.board = boardDisks.map(\.disk) }
-        let templates = templates(among: disks.board)
-        disks.templates = templates.map(\.disk)
+        disks.board = boardDisks.map(\.disk)
+        if boardDisks.isEmpty, !users.isEmpty {
+            disks.board = [
+                BoardDiskDescription(
+                    name: BoardDiskDescription.standardName, size: BoardDiskDescription.standardSize)
+            ]
+        }
+        disks.templates = templates(among: disks.board)
+        if boardDisks.isEmpty, !users.isEmpty { disks.board[0].size = defaultSize(users, disks.templates) }
         for index in declarations.indices where !declarations[index].disks.isEmpty {
             resolve(index, disks)
             disks.clients.append(client(declarations[index]))
@@ -35,20 +41,21 @@ extension ManifestParser {
             checkName(name, of: "disk", reserved: [], at: section.mark)
             var disk = BoardDiskDescription(name: name, size: section.size("size"), file: section.newFile("file"))
             disk.growsFile = section.has("size")
+            disk.takeSizeOfFile()
             return SharedDiskDeclaration(disk: disk, section: section)
         }
     }
 
-    /// Returns the disk for a board that names none. It has room for the disks of known sizes, and as much again.
-    private func defaultBoardDisk(_ users: [TenantDeclaration]) -> BoardDiskDescription {
-        let sum = users.flatMap(\.disks).reduce(UInt64(0)) { $0 + ($1.disk.size ?? 1 << 30) }
-        let size = min(
+    /// Returns the size of the disk of a board that names none. It has room for all disks, and as much again.
+    private func defaultSize(_ users: [TenantDeclaration], _ templates: [DiskTemplate]) -> UInt64 {
+        let sizes = users.flatMap(\.disks).map { $0.disk.knownSize(templates) } + templates.map(\.knownSize)
+        let sum = sizes.reduce(UInt64(0)) { min($0 + ($1 ?? 1 << 30), BoardDiskDescription.sizes.upperBound) }
+        return min(
             max(BoardDiskDescription.standardSize, (2 * sum).aligned(to: 1 << 30)),
             BoardDiskDescription.sizes.upperBound)
-        return BoardDiskDescription(name: BoardDiskDescription.standardName, size: size)
     }
 
-    private func templates(among board: [BoardDiskDescription]) -> [SharedDiskDeclaration<DiskTemplate>] {
+    private func templates(among board: [BoardDiskDescription]) -> [DiskTemplate] {
         system.parts(
             "disks", .diskTemplate, maximum: DiskTemplate.maximum, title: { "disk '\($0)'" },
             example: "name: {image: FILE}"
@@ -65,8 +72,19 @@ extension ManifestParser {
             let disk = DiskTemplate(
                 name: name, boardDisk: boardDisk(of: section, among: board), size: section.optionalSize("size"),
                 image: section.path("image"))
-            return SharedDiskDeclaration(disk: disk, section: section)
+            checkImage(disk.image, disk.size, section)
+            return disk
         }
+    }
+
+    /// Checks that a disk is not smaller than its image.
+    private func checkImage(_ image: URL?, _ size: UInt64?, _ section: ManifestSection) {
+        guard let image, let size, let least = try? DiskImageHeader(image).size, size < least else { return }
+        section.report(
+            at: "size",
+            "\(section.title) has \(ByteSize(bytes: size)), less than the \(ByteSize(bytes: least)) of its image",
+            remedy: "leave 'size' out, or write "
+                + "'size: \(ByteSize(bytes: least.aligned(to: DiskDescription.granule)))' or more")
     }
 
     /// Returns the board's disk that `board-disk` names, by default the first one.
@@ -89,6 +107,8 @@ extension ManifestParser {
             checkName(declarations[index].disks[number].disk.name, of: "disk", reserved: [], at: section.mark)
             let boardDisk = boardDisk(of: section, among: disks.board)
             declarations[index].disks[number].disk.boardDisk = boardDisk
+            let disk = declarations[index].disks[number].disk
+            checkImage(disk.image, disk.size, section)
             checkTemplate(of: declarations[index].disks[number], disks)
         }
         let own = declarations[index].disks.map(\.disk)
@@ -122,7 +142,7 @@ extension ManifestParser {
                     + "clone shares the contents of its template",
                 remedy: "give both the same 'board-disk'")
         }
-        if let size = declaration.disk.size, let least = template.size, size < least {
+        if let size = declaration.disk.size, let least = template.knownSize, size < least {
             section.report(
                 at: "size",
                 "\(section.title) has \(ByteSize(bytes: size)), less than the \(ByteSize(bytes: least)) of '\(name)', of "

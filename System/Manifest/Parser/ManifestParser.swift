@@ -37,7 +37,6 @@ struct ManifestParser {
         let sharedMemory = sharedMemory()
         let disks = disks()
         checkCount(disks)
-        checkDoorbells()
         checkMemory(board.memory, shared: sharedMemory.reduce(0) { $0 + $1.size }, disks: disks.memory)
         let tenants = declarations.map(\.tenant)
         var manifest = Manifest(

@@ -1,0 +1,71 @@
+// The engine's loop: each event lets requests, deletions and commits go on until all of them wait.
+extension Pool {
+    /// Takes the result of a device request.
+    ///
+    /// - Parameter tag: the tag of a request that the pool made. The pool ignores tags that it does not know.
+    public mutating func deviceFinished(_ tag: UInt32, succeeded: Bool) {
+        switch DeviceTag(word: tag) {
+        case .request(let index): requestStepFinished(index, succeeded)
+        case .node(let slot): nodeLoaded(slot, succeeded)
+        case .commit: commitStepFinished(succeeded)
+        case .mount: mountStepFinished(succeeded)
+        case .discard: discardStepFinished()
+        case nil: return
+        }
+        advanceAll()
+    }
+
+    private mutating func requestStepFinished(_ index: Int, _ succeeded: Bool) {
+        guard requests.indices.contains(index), requests[index].outstanding > 0 else { return }
+        requests[index].outstanding -= 1
+        if !succeeded { requests[index].fail(.device) }
+        if requests[index].stage == .flushing {
+            deviceFlushed(requests[index].mark, succeeded)
+        } else if requests[index].request.operation == .write {
+            dataWritten(requests[index].request.disk)
+        }
+        if requests[index].outstanding == 0, !requests[index].isStalled { continueRequest(index) }
+    }
+
+    /// Continues everything that can go on.
+    mutating func advanceAll() {
+        if mount.stage == .replaying { replay() }
+        guard isMounted else { return }
+        continueWriting()
+        var again = true
+        while again {
+            again = false
+            advanceStalled()
+            if deleteStep() { again = true }
+            if startCommitIfWanted() { again = true }
+        }
+        if !failed.isEmpty { failed.removeAll(keepingCapacity: true) }
+    }
+
+    /// Continues the stalled requests in the order of their arrival. Those that still wait stay in the list.
+    private mutating func advanceStalled() {
+        drain()
+        guard !stalled.isEmpty else { return }
+        var kept = 0
+        for position in stalled.indices {
+            let index = stalled[position]
+            requests[index].isStalled = false
+            if requests[index].outstanding == 0 { advance(index) }
+            guard requests[index].isActive, requests[index].outstanding == 0 else { continue }
+            requests[index].isStalled = true
+            stalled[kept] = index
+            kept += 1
+        }
+        stalled.removeLast(stalled.count - kept)
+    }
+
+    /// Continues a request none of whose device requests is under way, and puts it on the list if it waits.
+    mutating func continueRequest(_ index: Int) {
+        advance(index)
+        guard requests[index].isActive, requests[index].outstanding == 0 else { return }
+        requests[index].isStalled = true
+        var place = stalled.count
+        while place > 0, requests[stalled[place - 1]].order > requests[index].order { place -= 1 }
+        stalled.insert(index, at: place)
+    }
+}

@@ -1,0 +1,157 @@
+// The commit: writes what has changed, so that a power cut at any moment leaves the pool as it was before or after.
+extension Pool {
+    /// Notes that a record has changed.
+    mutating func touch(_ record: Int) {
+        states[record].isDirty = true
+        isDirty = true
+    }
+
+    /// Begins a commit if one is wanted and something has changed. Returns whether it did.
+    mutating func startCommitIfWanted() -> Bool {
+        guard commit.isWanted, !commit.isRunning, readOnlyReason == nil else { return false }
+        commit.isWanted = false
+        guard isDirty else { return false }
+        era += 1
+        commit.stage = .writing
+        commit.nextSlot = 0
+        commit.nextMapBlock = 0
+        commit.nextRecord = 0
+        commit.hasFailed = false
+        sealNodes()
+        superblock.generation &+= 1
+        continueWriting()
+        return true
+    }
+
+    /// Computes the checksums of all changed nodes, from the leaves upwards, and enters them where the nodes are named.
+    private mutating func sealNodes() {
+        for level in 0..<PoolLayout.maximumHeight {
+            for slot in 0..<cache.count where cache.slots[slot].state == .dirty && cache.slots[slot].level == level {
+                let check = memory.checksum(buffers.slot(slot), count: PoolLayout.unitSize)
+                switch cache.slots[slot].parent {
+                case .none: continue
+                case .node(let parent, let index): memory.store(buffers.slot(parent) + 16 * index + 12, check)
+                case .root(let record): records[record].root.check = check
+                case .deadList(let record):
+                    if records[record].dead.unit == cache.slots[slot].unit { records[record].dead.check = check }
+                }
+            }
+        }
+    }
+
+    /// Sends what has changed, as far as the queue to the device has room.
+    mutating func continueWriting() {
+        guard commit.stage == .writing, !commit.hasFailed, !isWritten else { return }
+        while commit.nextSlot < cache.count, outbox.room > 8 {
+            let slot = commit.nextSlot
+            commit.nextSlot += 1
+            guard cache.slots[slot].state == .dirty else { continue }
+            writeUnit(cache.slots[slot].unit, buffers.slot(slot))
+        }
+        while commit.nextMapBlock < buffers.mapBlocks, outbox.room > 8 {
+            let block = commit.nextMapBlock
+            commit.nextMapBlock += 1
+            guard space.dirty[block], !space.damaged[block] else { continue }
+            let slot = toggle(directory: block, at: buffers.mapBlock(block), size: PoolLayout.unitSize)
+            writeUnit(PoolLayout.mapBlock(block, slot: slot), buffers.mapBlock(block))
+        }
+        while commit.nextRecord < records.count, outbox.room > 8 {
+            let index = commit.nextRecord
+            commit.nextRecord += 1
+            if states[index].isDirty { writeRecord(index) }
+        }
+    }
+
+    private mutating func writeRecord(_ index: Int) {
+        let offset = buffers.record(index)
+        records[index].encode(&memory, at: offset)
+        let slot = toggle(directory: buffers.mapBlocks + index, at: offset, size: PoolLayout.recordSize)
+        let sector = PoolLayout.recordSector(index, slot: slot, mapBlocks: buffers.mapBlocks)
+        send(.write, sector, 1, .buffer(offset), .commit)
+        commit.outstanding += 1
+    }
+
+    private mutating func writeUnit(_ unit: UInt32, _ offset: Int) {
+        sendUnit(.write, unit, offset, .commit)
+        commit.outstanding += 1
+    }
+
+    private var isWritten: Bool {
+        commit.nextSlot == cache.count && commit.nextMapBlock == buffers.mapBlocks
+            && commit.nextRecord == records.count
+    }
+
+    /// Enters a block's checksum and its other slot into the directory. Returns the slot.
+    private mutating func toggle(directory index: Int, at offset: Int, size: Int) -> Int {
+        let place = buffers.superblock + DirectoryEntry.offset(index)
+        let old = DirectoryEntry(memory, at: place)
+        let entry = DirectoryEntry(check: memory.checksum(offset, count: size), slot: old.isUsed ? 1 - old.slot : 0)
+        entry.encode(&memory, at: place)
+        return entry.slot
+    }
+
+    mutating func commitStepFinished(_ succeeded: Bool) {
+        guard commit.outstanding > 0 else { return }
+        commit.outstanding -= 1
+        if !succeeded { commit.hasFailed = true }
+        continueWriting()
+        guard commit.outstanding == 0 else { return }
+        if commit.hasFailed { return failCommit() }
+        switch commit.stage {
+        case .idle: return
+        case .writing:
+            guard isWritten else { return }
+            commit.stage = .flushing
+            flushDevice()
+        case .flushing:
+            deviceFlushed(commit.mark, true)
+            commit.stage = .switching
+            writeSuperblock()
+        case .switching:
+            commit.stage = .finishing
+            flushDevice()
+        case .finishing:
+            deviceFlushed(commit.mark, true)
+            finishCommit()
+        }
+    }
+
+    /// Stops all changes. The device still has the state of the last commit, or already that of this one.
+    private mutating func failCommit() {
+        if commit.stage == .flushing || commit.stage == .finishing { deviceFlushed(commit.mark, false) }
+        commit.stage = .idle
+        readOnlyReason = .commitFailed
+        countDeletions()
+    }
+
+    private mutating func flushDevice() {
+        commit.mark = writes.ended
+        writes.sent = max(writes.sent, writes.ended)
+        send(.flush, 0, 0, .buffer(0), .commit)
+        commit.outstanding += 1
+    }
+
+    private mutating func writeSuperblock() {
+        superblock.encode(&memory, at: buffers.superblock)
+        for copy in 0..<2 {
+            writeUnit(PoolLayout.superblock(generation: superblock.generation, copy: copy), buffers.superblock)
+        }
+    }
+
+    private mutating func finishCommit() {
+        commit.stage = .idle
+        commit.finished += 1
+        counters.commits += 1
+        isDirty = false
+        logged = 0
+        for slot in 0..<cache.count where cache.slots[slot].state == .dirty { cache.set(slot, .clean) }
+        for index in states.indices {
+            states[index].isDirty = false
+            states[index].deadSlot = -1
+        }
+        for block in space.dirty.indices { space.dirty[block] = false }
+        space.draining += space.freed
+        space.drainingEra = era
+        space.freed.removeAll(keepingCapacity: true)
+    }
+}
