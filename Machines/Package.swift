@@ -4,7 +4,10 @@ import PackageDescription
 
 let package = Package(
     name: "Machines",
-    products: [.library(name: "VirtualPlatform", targets: ["VirtualPlatform"])],
+    products: [
+        .library(name: "VirtualPlatform", targets: ["VirtualPlatform"]),
+        .library(name: "Virtio", targets: ["Virtio"]),
+    ],
     dependencies: [.package(path: "../Kit"), .package(path: "../Services")],
     targets: [
         .target(
@@ -13,7 +16,9 @@ let package = Package(
                 .product(name: "ABI", package: "Kit"), .product(name: "SharedAccess", package: "Kit"),
                 .product(name: "Supervision", package: "Services"),
             ],
-            path: "VirtualPlatform")
+            path: "VirtualPlatform"),
+        .target(
+            name: "Virtio", dependencies: [.product(name: "ABI", package: "Kit"), "VirtualPlatform"], path: "Virtio"),
     ]
 )
 

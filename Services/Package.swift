@@ -9,9 +9,10 @@ let package = Package(
         .library(name: "SerialConsole", targets: ["SerialConsole"]),
         .library(name: "DiskPool", targets: ["DiskPool"]),
         .library(name: "BlockStorage", targets: ["BlockStorage"]),
+        .library(name: "VirtioBlock", targets: ["VirtioBlock"]),
     ],
     dependencies: [.package(path: "../Kit")],
-    targets: ["Supervision", "SerialConsole", "DiskPool"].map {
+    targets: ["Supervision", "SerialConsole", "DiskPool", "VirtioBlock"].map {
         .target(name: $0, dependencies: [.product(name: "ABI", package: "Kit")], path: $0)
     } + [
         .target(

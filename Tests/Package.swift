@@ -19,6 +19,7 @@ let threadTests = [
 ]
 let testsWithoutThreads = [
     "InterleavingTests", "SupervisionTests", "SerialConsoleTests", "DiskPoolTests", "BlockStorageTests",
+    "VirtioBlockTests", "VirtioTests",
 ]
 let hasThreadTestsOnly = Context.environment["ENTENTE_THREADS"] != nil
 
@@ -26,7 +27,7 @@ let package = Package(
     name: "Portable",
     dependencies: [
         .package(path: "../Kit"), .package(path: "../Kernel"), .package(path: "../Machines"),
-        .package(path: "../Services"),
+        .package(path: "../Services"), .package(path: "../Components/BlockDriver"),
     ],
     targets: [
         // The tests of several modules share this target.
@@ -41,11 +42,26 @@ let package = Package(
             ],
             path: "VirtualPlatformTests"),
         .testTarget(
+            name: "VirtioTests",
+            dependencies: [
+                "TestSupport", abi, .product(name: "Virtio", package: "Machines"),
+                .product(name: "VirtualPlatform", package: "Machines"),
+            ],
+            path: "VirtioTests"),
+        .testTarget(
             name: "SupervisionTests", dependencies: [abi, .product(name: "Supervision", package: "Services")],
             path: "SupervisionTests"),
         .testTarget(
             name: "SerialConsoleTests", dependencies: [abi, .product(name: "SerialConsole", package: "Services")],
             path: "SerialConsoleTests"),
+        .testTarget(
+            name: "VirtioBlockTests",
+            dependencies: [
+                "TestSupport", abi, .product(name: "VirtioBlock", package: "Services"),
+                .product(name: "DiskDriver", package: "BlockDriver"), .product(name: "Entente", package: "Kit"),
+                .product(name: "EntenteTesting", package: "Kit"),
+            ],
+            path: "VirtioBlockTests"),
         .testTarget(
             name: "BlockStorageTests",
             dependencies: [

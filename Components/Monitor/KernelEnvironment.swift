@@ -68,5 +68,13 @@ struct KernelEnvironment: InterruptPort, DeviceEnvironment {
         MonitoredMachine.own.boardSeconds ?? UInt32(truncatingIfNeeded: Clock.now / Clock.frequency)
     }
 
+    private var virtio: VirtioMemory { SharedMachine.own.virtio }
+    var hasVirtioPages: Bool { virtio.isPresent }
+    func loadVirtioWord(_ offset: Int) -> UInt64 { virtio.loadWord(offset) }
+    func storeVirtioWord(_ value: UInt64, _ offset: Int) { virtio.storeWord(value, offset) }
+    func loadVirtioRegister(_ offset: Int) -> UInt32 { virtio.loadRegister(offset) }
+    func storeVirtioRegister(_ value: UInt32, _ offset: Int) { virtio.storeRegister(value, offset) }
+    func tellBackend() { virtio.tellBackend() }
+
     func askForWatch() { signal(InitialSlot.notification, bits: Monitor.Wake.time) }
 }

@@ -20,6 +20,8 @@ extension Monitor {
         static let hang: UInt64 = 64
         /// From a thread of another core: a device waits for a moment, and that core cannot set the timer.
         static let wantsMoment: UInt64 = 128
+        /// From the backend of the machine's disks: a word of its page has changed.
+        static let backend = VirtioPages.monitorEvent
         static let failures = panic | crashLoaded | hang
 
         /// Returns the bit by which a thread reports a failure to the first thread.
@@ -42,6 +44,15 @@ extension Monitor {
         if bits & Wake.power != 0 { continuePowerCycle() }
         if bits & Wake.time != 0 { watch() }
         if bits & Wake.failures != 0 { handleFailures(bits) }
+        if bits & Wake.backend != 0 { handleBackend() }
+    }
+
+    /// Handles news of the backend: a disk has become ready, a guest has broken a rule, or the guest's memory is not
+    /// used any more, for which a reset of the machine may wait.
+    @inline(never)
+    private func handleBackend() {
+        exchange()
+        if !shared.isRunning { continuePowerCycle() }
     }
 
     /// Makes the devices handle a change at the other end of the console.

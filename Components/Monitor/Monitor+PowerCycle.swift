@@ -110,6 +110,13 @@ struct MachineCycle: PowerCycleEnvironment {
 
     func loadingPlan(maps: Bool) -> LoadingPlan { machine.loadingPlan(maps: maps) }
 
+    func prepareDevices() -> Bool {
+        var environment = KernelEnvironment(mayUseTimer: false)
+        let areReady = SharedMachine.own.prepareStart(&environment)
+        if areReady == nil { SharedMachine.own.signal(Monitor.Wake.power) }
+        return areReady == true
+    }
+
     func startAtDoorstep() -> Bool { start(at: MachineCycle.doorstep, argument: 0) }
 
     func startAtEntry(_ power: MachinePower) -> Bool {

@@ -29,6 +29,7 @@ struct MonitoredMachine {
 
     var options: PlatformOptions {
         var options = PlatformOptions()
+        options.hasVirtio = Configuration.resource(.virtioPages, named: "virtio") != nil
         options.hasWatchdog = machine.failureActions & FailureActions.hasWatchdog != 0
         options.hasFlash = FlashMemory.own != nil
         return options

@@ -10,6 +10,7 @@ struct SharedMachine: ~Copyable {
     fileprivate let bus: MachineBus
     fileprivate var interrupts: InterruptController
     fileprivate var power: MachinePower
+    fileprivate let virtio = VirtioMemory()
     /// The memory of all devices, each at the offset of its `DevicePosition`.
     fileprivate let devices: UnsafeMutableRawPointer
 
@@ -69,6 +70,11 @@ struct OwnMachine: MachineUnits {
     // SAFETY: the caller passes the instance that was published, which lives as long as the monitor.
     @inline(__always)
     fileprivate init(_ shared: UnsafeMutablePointer<SharedMachine>) { unsafe self.shared = shared }
+
+    var virtio: VirtioMemory {
+        // SAFETY: the machine lives as long as the monitor, and this member is a constant.
+        unsafe shared.pointee.virtio
+    }
 
     @inline(__always)
     func withBus<Result>(_ body: (borrowing MachineBus) -> Result) -> Result {

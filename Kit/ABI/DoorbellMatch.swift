@@ -1,7 +1,7 @@
 /// The stored values at which a doorbell rings, as the word that `doorbell` gets: all values, or one.
 ///
-/// Bits 0…31 hold the value. Bits 32…39 hold the number of low bits of a stored value that are compared with it: 8, 16
-/// or 32, or 0 for a doorbell that rings at every store. A store of fewer bits counts as extended by zeros.
+/// Bits 0…31 hold the value. Bits 32…39 hold the number of low bits of a stored value that are compared with it: 8,
+/// 16 or 32, or 0 for a doorbell that rings at every store. A store of fewer bits counts as extended by zeros.
 public struct DoorbellMatch: Equatable, Sendable {
     public var bits: UInt64
     /// Every store rings the doorbell.

@@ -20,6 +20,11 @@ public struct DMAMemory: Sendable {
     /// Finds the memory that the manifest calls `name`. Returns nil if there is none.
     public init?(ifNamed name: StaticString) {
         guard let resource = Configuration.resource(.dmaMemory, named: name) else { return nil }
+        self.init(of: resource)
+    }
+
+    /// Uses the memory of a resource of this component.
+    public init(of resource: Resource) {
         // SAFETY: root mapped the memory before it started this component, and never unmaps it.
         memory = unsafe SharedMemory(of: resource)
         deviceAddress = resource.number

@@ -23,6 +23,11 @@ public struct Interrupt: Sendable {
     /// Finds the interrupt of the device that the manifest calls `name`. Returns nil if there is none.
     public init?(ifNamed name: StaticString) {
         guard let resource = Configuration.resource(.interrupt, named: name) else { return nil }
+        self.init(of: resource)
+    }
+
+    /// Uses the interrupt of a resource of this component.
+    public init(of resource: Resource) {
         slot = UInt32(truncatingIfNeeded: resource.slot)
         events = Events(bits: resource.number)
     }

@@ -48,6 +48,11 @@ public struct Registers: Sendable {
     /// Finds the registers that the manifest calls `name`. Returns nil if there are none.
     public init?(ifNamed name: StaticString) {
         guard let resource = Configuration.resource(.registers, named: name) else { return nil }
+        self.init(of: resource)
+    }
+
+    /// Uses the registers of a resource of this component.
+    public init(of resource: Resource) {
         base = resource.address
         size = Int(truncatingIfNeeded: resource.size)
     }

@@ -33,13 +33,18 @@ extension FakeComponent {
     public func attach(
         _ name: String, _ device: some FakeDevice, size: Int = 4096, raising events: Events = .number(48)
     ) {
+        let (registers, slot) = place(device, size: size, raising: events)
+        pages.add(name) { Resource(name: $0, kind: .registers, address: registers, size: UInt64(size)) }
+        pages.add(name) { Resource(name: $0, kind: .interrupt, slot: UInt64(slot), number: events.bits) }
+    }
+
+    /// Gives a device registers and an interrupt. Returns the address of the registers and the interrupt's slot.
+    func place(_ device: some FakeDevice, size: Int, raising events: Events) -> (registers: UInt64, interrupt: UInt32) {
         let address = FakeDevices.firstAddress + UInt64(devices.count) << 20
         devices[address] = (UInt64(size), device)
-        pages.add(name) { Resource(name: $0, kind: .registers, address: address, size: UInt64(size)) }
         let interrupt = FakeInterrupt(of: self, raising: events)
-        let slot = insert(FakeObject(.interrupt(interrupt), .all))
-        pages.add(name) { Resource(name: $0, kind: .interrupt, slot: UInt64(slot), number: events.bits) }
         device.interrupt = interrupt
+        return (address, insert(FakeObject(.interrupt(interrupt), .all)))
     }
 
     /// Gives the component memory that devices access, as a manifest's `dma` does.
@@ -113,6 +118,10 @@ public final class FakeDMAMemory {
     private let memory: FakeMemory
     /// The address at which the device sees the first byte.
     public let deviceAddress: UInt64
+
+    var size: UInt64 { memory.size }
+    /// The place of the first byte on the host.
+    var place: UInt64 { memory.address }
 
     init(_ memory: FakeMemory, deviceAddress: UInt64) { (self.memory, self.deviceAddress) = (memory, deviceAddress) }
 

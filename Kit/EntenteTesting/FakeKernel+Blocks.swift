@@ -9,9 +9,10 @@ extension FakeKernel {
     ///   - banks: a bank has 64 slots; 1…4.
     ///   - window: the size of the memory for data, in bytes; a multiple of 4 KiB.
     ///   - raising: the events that the client gets, and those that the server gets.
+    ///   - bus: devices reach the window by this bus, if the server is a driver.
     public func connectBlocks(
         client: FakeComponent, to server: FakeComponent, banks: Int = 1, window: UInt64 = 1 << 20,
-        raising events: (client: Events, server: Events)
+        raising events: (client: Events, server: Events), bus: FakeBus? = nil
     ) {
         let size = BlockConnectionLayout.size(banks: banks)
         let (memory, data) = (FakeMemory(size), FakeMemory(window))
@@ -31,8 +32,12 @@ extension FakeKernel {
                 number: events.server.bits | client.number << 48, detail: UInt64(banks))
         }
         let view = server.map(data)
+        // The device sees the window at the server's address of it.
+        bus?.add(address: view, size: data.size, place: data.address)
         server.pages.add(client.name) {
-            Resource(name: $0, kind: .window, address: view, size: data.size, detail: client.number)
+            Resource(
+                name: $0, kind: .window, address: bus == nil ? view : 0, size: data.size,
+                number: bus == nil ? 0 : view, detail: client.number)
         }
     }
 }

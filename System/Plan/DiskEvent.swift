@@ -1,12 +1,14 @@
+import ABI
+
 /// The bits of the notifications of the parts for disks.
 enum DiskEvent {
     // The bits of a backend.
-    static let storageAnswers: UInt64 = 1 << 0
-    static let monitorNews: UInt64 = 1 << 1
-    static func queueNotify(slot: Int) -> UInt64 { 1 << (8 + UInt64(slot)) }
+    static let storageAnswers = VirtioPages.BackendEvent.storage
+    static let monitorNews = VirtioPages.BackendEvent.control
+    static func queueNotify(slot: Int) -> UInt64 { 1 << (VirtioPages.BackendEvent.firstNotify + UInt64(slot)) }
 
     /// The bit of a monitor for news of its backend.
-    static let backendNews: UInt64 = 1 << 9
+    static let backendNews = VirtioPages.monitorEvent
 
     /// The bit of the storage component for answers of the driver.
     static let driverAnswers: UInt64 = 1 << 1

@@ -217,7 +217,8 @@ extension PlanBuilder {
         if let space = plan.tenants[machine].parts.machineSpace {
             add(
                 .map(
-                    extent, space: space, address: VirtioPages.guestAddress, offset: VirtioPages.registers, size: 4096,
+                    extent, space: space, address: VirtioPages.machineAddress, offset: UInt64(VirtioPages.registers),
+                    size: 4096,
                     .read), .virtio, of: machine)
         }
         for (index, peer, own, theirs) in [
@@ -235,8 +236,9 @@ extension PlanBuilder {
     private mutating func mapVirtioPages(_ extent: Plan.NodeID, into index: Int, isMonitor: Bool) -> UInt64 {
         let address = address(of: index, size: VirtioPages.size + ComponentLayout.livesSize)
         let pages: [(offset: UInt64, Rights)] = [
-            (VirtioPages.registers, .readWrite), (VirtioPages.control, isMonitor ? .readWrite : .read),
-            (VirtioPages.backend, isMonitor ? .read : .readWrite), (VirtioPages.size, .read),
+            (UInt64(VirtioPages.registers), .readWrite),
+            (UInt64(VirtioPages.control), isMonitor ? .readWrite : .read),
+            (UInt64(VirtioPages.backend), isMonitor ? .read : .readWrite), (VirtioPages.size, .read),
         ]
         for (offset, rights) in pages {
             add(
@@ -259,12 +261,12 @@ extension PlanBuilder {
         for number in 0..<count {
             add(
                 .doorbell(
-                    space: space, address: VirtioPages.doorbell(VirtioPages.queueNotify, slot: number),
+                    space: space, address: VirtioPages.doorbell(VirtioRegister.queueNotify, slot: number),
                     plan.tenants[backend].parts.notification, bits: DiskEvent.queueNotify(slot: number)), .virtio,
                 of: machine, with: backend)
             add(
                 .doorbell(
-                    space: space, address: VirtioPages.doorbell(VirtioPages.interruptAcknowledge, slot: number),
+                    space: space, address: VirtioPages.doorbell(VirtioRegister.interruptAcknowledge, slot: number),
                     acknowledgements, bits: 1 << UInt64(number)), .virtio, of: machine)
         }
     }
@@ -274,7 +276,7 @@ extension PlanBuilder {
         let line = add(.notification, "line-\(name)", of: backend, lasts: true)
         if let first = plan.tenants[machine].parts.virtualCPUs.first {
             add(
-                .virtualInterrupt(line, virtualCPU: first, VirtioPages.firstInterrupt + UInt64(number)), .virtio,
+                .virtualInterrupt(line, virtualCPU: first, VirtioPages.interrupt(ofSlot: number)), .virtio,
                 of: machine)
         }
         let slot = slot(of: backend)

@@ -10,6 +10,7 @@ let programs: KeyValuePairs<String, [Target.Dependency]> = [
     "Caller": [],
     "ConsoleFlood": [],
     "Crash": [],
+    "DiskProbe": [],
     "Hang": ["HarmWitness"],
     "HostileComponent": [],
     "HostileMonitor": [],

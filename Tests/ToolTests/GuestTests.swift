@@ -135,10 +135,26 @@ private enum CpioReader {
         }
         #expect(try property("/reserved-memory/frames@22000000", "reg") == "0 22000000 0 100000")
         #expect(try property("/frames@b012000", "reg") == "0 b012000 0 1000 0 22000000 0 100000")
-        #expect(try property("/frames@b012000", "interrupts") == "0 12 1")
+        #expect(try property("/frames@b012000", "interrupts") == "0 32 1")
         #expect(try property("/frames@b012000", "compatible", "s") == "entente,shared-memory generic-uio")
         #expect(
             try property("/frames@b012000", "memory-region") == property("/reserved-memory/frames@22000000", "phandle"))
+    }
+
+    @Test func namesVirtioDevices() throws {
+        #expect(!tree().source.contains("virtio"))
+        let folder = TemporaryFolder()
+        let file = folder.url.appendingPathComponent("machine.dtb")
+        try tree { $0.diskCount = 2 }.compiled(workspace: Workspace(root: folder.url)).write(to: file)
+        func property(_ node: String, _ name: String, _ form: String = "x") throws -> String {
+            try Subprocess("fdtget", ["-t", form, file.path, node, name]).text()
+        }
+        #expect(try property("/virtio_mmio@a000000", "compatible", "s") == "virtio,mmio")
+        #expect(try property("/virtio_mmio@a000000", "interrupts") == "0 10 1")
+        #expect(try property("/virtio_mmio@a000200", "reg") == "0 a000200 0 200")
+        #expect(try property("/virtio_mmio@a000200", "interrupts") == "0 11 1")
+        #expect(try property("/virtio_mmio@a000200", "dma-coherent") == "")
+        #expect(!tree { $0.diskCount = 2 }.source.contains("virtio_mmio@a000400"))
     }
 
     @Test func namesTheDevicesOfFailures() throws {

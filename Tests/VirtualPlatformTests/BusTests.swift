@@ -22,6 +22,12 @@ import Testing
                     base: SharedRegions.doorbell(number), size: SharedRegions.doorbellSize,
                     interrupt: InterruptID(Int(SharedRegions.interrupt(number)))))
         }
+        for slot in 0..<VirtioPages.slots {
+            // The transport's window has the registers of all slots.
+            let interrupt = InterruptID(Int(VirtioPages.interrupt(ofSlot: slot)))
+            placements.append(
+                Placement(base: VirtioPages.machineAddress + 4096 + UInt64(slot), size: 1, interrupt: interrupt))
+        }
         let sorted = placements.sorted { $0.base < $1.base }
         for (one, next) in zip(sorted, sorted.dropFirst()) {
             #expect(one.size > 0 && one.base + one.size <= next.base, "\(one) reaches into \(next)")

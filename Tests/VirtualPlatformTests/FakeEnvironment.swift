@@ -2,8 +2,20 @@ import ABI
 
 @testable import VirtualPlatform
 
+/// The environment of a machine without virtio devices.
+protocol NoVirtio: VirtioPort {}
+
+extension NoVirtio {
+    var hasVirtioPages: Bool { false }
+    func loadVirtioWord(_ offset: Int) -> UInt64 { preconditionFailure("no virtio pages") }
+    func storeVirtioWord(_ value: UInt64, _ offset: Int) { preconditionFailure("no virtio pages") }
+    func loadVirtioRegister(_ offset: Int) -> UInt32 { preconditionFailure("no virtio pages") }
+    func storeVirtioRegister(_ value: UInt32, _ offset: Int) { preconditionFailure("no virtio pages") }
+    func tellBackend() { preconditionFailure("no virtio pages") }
+}
+
 /// Stands in for the kernel's interrupt state and for the console.
-struct FakeEnvironment: InterruptPort, DeviceEnvironment {
+struct FakeEnvironment: InterruptPort, DeviceEnvironment, NoVirtio {
     /// The kernel's state of one virtual CPU.
     struct Interrupts: Equatable {
         var enabled = [UInt32](repeating: 0, count: 4)

@@ -15,6 +15,7 @@ import Testing
         var isOutputGone = true
         var canReset = true
         var canStart = true
+        var areDevicesReady = true
         var log: [String] = []
 
         func ticks() -> UInt64 { now }
@@ -30,6 +31,7 @@ import Testing
                 memory: MemoryRange(base: 0x4000_0000, size: 2 << 20), maps: maps,
                 segments: InlineArray(repeating: MemoryRange(base: 0, size: 0)))
         }
+        func prepareDevices() -> Bool { areDevicesReady }
         func startAtDoorstep() -> Bool { start("doorstep") }
         func startAtEntry(_ power: MachinePower) -> Bool {
             power.controller.machine == .running && start("entry")
@@ -139,6 +141,17 @@ import Testing
         machine.hasDeferrals = false
         #expect(step(&power) == .nothing && machine.log == ["reset", "doorstep", "entry"])
         #expect(power.controller.machine == .running)
+    }
+
+    @Test func aMachineIsNotStartedBeforeItsDevicesAreReady() {
+        var power = MachinePower(virtualCPUCount: 2, ticksPerMillisecond: 1000)
+        #expect(begin(&power) == .nothing)
+        load(&power)
+        machine.stopped = [0, 1]
+        machine.areDevicesReady = false
+        #expect(step(&power) == .nothing && power.controller.machine == .starting)
+        machine.areDevicesReady = true
+        #expect(step(&power) == .nothing && machine.log == ["reset", "doorstep", "entry"])
     }
 
     @Test func aMachineIsNotStartedBeforeItIsLoaded() {

@@ -4,7 +4,7 @@ import Synchronization
 @testable import VirtualPlatform
 
 /// The environment of a machine that several threads use.
-struct SharedEnvironment: InterruptPort, DeviceEnvironment {
+struct SharedEnvironment: InterruptPort, DeviceEnvironment, NoVirtio {
     /// The kernel's levels of the lines, which only a holder of the controller's lock changes.
     final class Kernel: @unchecked Sendable {
         var levels: [UInt32] = [0, 0, 0, 0]

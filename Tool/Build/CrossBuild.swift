@@ -55,7 +55,8 @@ package struct CrossBuild {
         try build(
             program, role, product: product, package: workspace.package.appendingPathComponent(sources.package),
             scratch: workspace.scratch(ofProgramsIn: sources.package),
-            toolset: PackageSources.heapPackages.contains(sources.package) ? CrossBuild.heapToolset : CrossBuild.toolset,
+            toolset: PackageSources.heapPackages.contains(sources.package)
+                ? CrossBuild.heapToolset : CrossBuild.toolset,
             isDone: { isFresh(program, inputs) })
         return program
     }

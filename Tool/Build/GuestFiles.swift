@@ -60,7 +60,7 @@ extension MachineDescription {
             memory: MachineImage.ramBase...(MachineImage.ramBase + memory - 1), cpus: cpus,
             commandLine: isFirmware ? nil : commandLine,
             initrd: initrd, seed: seed, sharedMemory: sharedMemory, overlay: deviceTree, name: name,
-            terminal: terminal, hasWatchdog: hasWatchdog, hasFlash: isFirmware)
+            terminal: terminal, hasWatchdog: hasWatchdog, hasFlash: isFirmware, diskCount: disks.count)
     }
 }
 

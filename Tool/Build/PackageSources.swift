@@ -40,10 +40,11 @@ struct PackageSources {
 
     /// The folders of the packages that have programs, below the repository's root.
     static let programPackages = [
-        "Components", "Components/Storage", "Kernel/AArch64", "Guests", "Benchmarks", "Tests/Programs",
+        "Components", "Components/Backend", "Components/BlockDriver", "Components/Storage", "Kernel/AArch64", "Guests",
+        "Benchmarks", "Tests/Programs",
     ]
     /// Those of them whose programs use a heap.
-    static let heapPackages: Set = ["Components/Storage"]
+    static let heapPackages: Set = ["Components/Backend", "Components/BlockDriver", "Components/Storage"]
     /// The folders of the packages on which the packages with programs depend.
     static let libraryPackages = ["Kit", "Kernel", "Machines", "Services", "Components"]
 
@@ -129,10 +130,14 @@ extension Workspace {
     /// Returns SwiftPM's folder for the programs of one of this repository's packages.
     func scratch(ofProgramsIn package: String) -> URL { crossBuild.appendingPathComponent(package) }
 
+    private static let componentPackages = [
+        "Components", "Components/Backend", "Components/BlockDriver", "Components/Storage", "Benchmarks",
+        "Tests/Programs",
+    ]
+
     /// Returns the programs of the board that this repository has, from the lists `programs` of its packages.
     package func boardPrograms() throws -> KnownPrograms {
-        let components = try ["Components", "Components/Storage", "Benchmarks", "Tests/Programs"]
-            .flatMap(programs(ofPackage:))
+        let components = try Self.componentPackages.flatMap(programs(ofPackage:))
         return KnownPrograms(components: components, guests: try programs(ofPackage: "Guests"))
     }
 

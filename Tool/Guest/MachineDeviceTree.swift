@@ -22,6 +22,8 @@ struct MachineDeviceTree {
     var hasWatchdog = false
     /// True if the machine starts from firmware.
     var hasFlash = false
+    /// The number of virtual disks, each a virtio device.
+    var diskCount = 0
 
     enum Seed {
         case random
@@ -100,7 +102,7 @@ struct MachineDeviceTree {
                 clocks = <&clock>;
                 clock-names = "apb_pclk";
             };
-        \(failureDevices)\(flashSource)\(sharedMemorySource)        };
+        \(failureDevices)\(flashSource)\(virtioDevices)\(sharedMemorySource)        };
         """
     }
 

@@ -21,7 +21,7 @@ public func guestMain() {
     }
 }
 
-private let firstInterrupt: UInt64 = 48
+private let firstInterrupt: UInt64 = 80
 
 private func memory(_ number: UInt64) -> UInt64 { 0x2000_0000 + number << 24 }
 

@@ -1,7 +1,8 @@
 import ABI
 
-// The operations that configure: they bind notifications and set timers, scheduling contexts and interrupts.
-// Notifications/Kernel+Doorbell.swift binds doorbells. The last section holds `system`, which needs a capability that root alone has at the start.
+// The operations that configure: they bind notifications and set timers, scheduling contexts and interrupts. Doorbells
+// are in Notifications/Kernel+Doorbell.swift. The last section holds `system`, which needs a capability that root alone
+// has at the start.
 // `Kernel.operate` dispatches to all of them; none of them is on a fast path.
 
 extension Kernel {

@@ -204,8 +204,8 @@ extension Kernel {
         look(bell, address: address, and: { 0 })?.bell
     }
 
-    /// Returns the event of a bell, and the result of `read`, which can read a word that changes together with the bell.
-    /// Returns nil if the bell raises nothing, or not at this address.
+    /// Returns the event of a bell, and the result of `read`, which can read a word that changes together with the
+    /// bell. Returns nil if the bell raises nothing, or not at this address.
     ///
     /// Waits while another core changes the bell, because that core does not wait for any other meanwhile. A bell
     /// that other cores change in each of the attempts, at the cost of an entry each, counts as one that raises

@@ -47,8 +47,20 @@ public protocol Device {
     /// does not matter to the device at present.
     func sixteenthsToUpdate<Environment: DeviceEnvironment>(_ environment: inout Environment) -> UInt64?
 
+    /// Prepares a reset of the machine, which does not run. Returns false if it must be called again later, because
+    /// something else still works for the device.
+    mutating func prepareReset<Environment: DeviceEnvironment>(_ environment: inout Environment) -> Bool
+
+    /// Prepares the machine's start. Returns false if the machine must not start yet. The monitor's notification then
+    /// tells when this is worth another call.
+    mutating func prepareStart<Environment: DeviceEnvironment>(_ environment: inout Environment) -> Bool
+
     /// Returns the device as it is after a reset of the machine.
     func afterReset() -> Self
+
+    /// True if the last access must be repeated, because something else still works for the device. The access has
+    /// had no other effect than that a repetition finishes it.
+    var isHeldByPeer: Bool { get }
 }
 
 extension Device {
@@ -63,7 +75,10 @@ extension Device {
     @inline(__always) public func sixteenthsToUpdate<Environment: DeviceEnvironment>(_ environment: inout Environment)
         -> UInt64?
     { nil }
+    public mutating func prepareReset<Environment: DeviceEnvironment>(_ environment: inout Environment) -> Bool { true }
+    public mutating func prepareStart<Environment: DeviceEnvironment>(_ environment: inout Environment) -> Bool { true }
     public func afterReset() -> Self { Self() }
+    @inline(__always) public var isHeldByPeer: Bool { false }
 }
 
 /// The wiring of a device.
@@ -87,6 +102,7 @@ public struct PlatformOptions: Equatable, Sendable {
     public var hasWatchdog = false
     /// True if the machine starts from firmware.
     public var hasFlash = false
+    public var hasVirtio = false
 
     @inline(__always) public init() {}
 }

@@ -85,4 +85,4 @@ public protocol FlashStore {
 }
 
 /// The part of the environment that devices use. It has no interrupts, because a device only sets its line's level.
-public typealias DeviceEnvironment = SerialLine & TimeSource & FailureListener & FlashStore
+public typealias DeviceEnvironment = SerialLine & TimeSource & FailureListener & FlashStore & VirtioPort

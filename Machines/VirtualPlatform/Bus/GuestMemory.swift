@@ -6,9 +6,20 @@ public struct GuestRange: Equatable, Sendable {
     public let address: UInt64
     public let size: UInt64
 
+    @inline(__always)
     fileprivate init(address: UInt64, size: UInt64) {
         self.address = address
         self.size = size
+    }
+
+    /// A range without bytes.
+    @inline(__always) public static var none: GuestRange { GuestRange(address: 0, size: 0) }
+
+    /// Returns `size` bytes from `offset` on. They must lie in the range.
+    @inline(__always)
+    public func part(at offset: UInt64, size: UInt64) -> GuestRange {
+        precondition(offset <= self.size && size <= self.size &- offset, "a part lies outside of its range")
+        return GuestRange(address: address &+ offset, size: size)
     }
 }
 

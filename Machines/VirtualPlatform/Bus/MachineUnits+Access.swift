@@ -70,13 +70,15 @@ extension MachineUnits {
         _ request: inout Request, at position: DevicePosition<Used>, _ environment: inout Environment
     ) -> BusAnswer<Request.Answer> {
         var hasChanged = false
+        var isHeld = false
         let answer = withDevice(position) { device in
             let answer = request.perform { device.perform($0, &environment) }
+            isHeld = device.isHeldByPeer
             if let sixteenths = device.sixteenthsToUpdate(&environment) { askForWatch(sixteenths, &environment) }
             hasChanged = driveLine(of: device)
             return answer
         }
-        guard let answer else { return .held(position.unit) }
+        guard let answer, !isHeld else { return .held(position.unit) }
         if hasChanged { followLines(&environment) }
         return answer.map { .done($0) } ?? .noDevice
     }

@@ -48,8 +48,9 @@ extension MachineUnits {
     public func resetDevices<Environment: BusEnvironment>(
         _ environment: inout Environment, resetVirtualCPU: (Int, inout Environment) -> Void
     ) -> Bool {
-        var round = Reset(units: self)
+        var round = Reset(units: self, environment: environment)
         MachineDevices.visitAll(&round)
+        environment = round.environment
         let count = withBus { bus in
             bus.timeRequest.reset()
             return bus.virtualCPUCount
@@ -64,6 +65,18 @@ extension MachineUnits {
         guard round.isComplete, isControllerReset != nil else { return false }
         followLines(&environment)
         return true
+    }
+}
+
+extension MachineUnits {
+    /// Prepares the devices for the machine's start. The machine does not run.
+    /// - Returns: nil if another thread keeps the lock of a device; false if a device is not ready.
+    @inline(never)
+    public func prepareStart<Environment: BusEnvironment>(_ environment: inout Environment) -> Bool? {
+        var round = Start(units: self, environment: environment)
+        MachineDevices.visitAll(&round)
+        environment = round.environment
+        return round.areReady
     }
 }
 
@@ -136,15 +149,29 @@ private struct Update<Units: MachineUnits, Environment: BusEnvironment>: DeviceV
     }
 }
 
-private struct Reset<Units: MachineUnits>: DeviceVisitor {
+private struct Start<Units: MachineUnits, Environment: BusEnvironment>: DeviceVisitor {
     let units: Units
+    var environment: Environment
+    var areReady: Bool? = true
+
+    mutating func visit<Visited: Device>(_ position: DevicePosition<Visited>) {
+        let isReady = units.withDevice(position) { $0.prepareStart(&environment) }
+        if isReady != true, areReady != nil { areReady = isReady }
+    }
+}
+
+private struct Reset<Units: MachineUnits, Environment: BusEnvironment>: DeviceVisitor {
+    let units: Units
+    var environment: Environment
     var isComplete = true
 
     mutating func visit<Visited: Device>(_ position: DevicePosition<Visited>) {
-        let done: Void? = units.withDevice(position) { device in
+        let isReset = units.withDevice(position) { device in
+            guard device.prepareReset(&environment) else { return false }
             device = device.afterReset()
             _ = units.driveLine(of: device)
+            return true
         }
-        if done == nil { isComplete = false }
+        if isReset != true { isComplete = false }
     }
 }

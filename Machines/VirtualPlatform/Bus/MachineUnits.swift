@@ -35,6 +35,7 @@ public enum BusAnswer<Answer> {
     case noDevice
     /// The machine is being stopped. Nothing was done.
     case stopping
-    /// Another thread keeps the lock of a unit. Nothing was done, and the request must be made again.
+    /// Another thread keeps the lock of a unit, or something else still works for a device. The request must be made
+    /// again.
     case held(MachineUnit)
 }

@@ -19,6 +19,8 @@ public protocol PowerCycleEnvironment {
     /// Returns the division of the filling of RAM into pieces.
     /// - Parameter maps: true if RAM is not mapped yet.
     func loadingPlan(maps: Bool) -> LoadingPlan
+    /// Prepares the devices for the start. Returns false if one is not ready; `takeStep` must be called when it is.
+    func prepareDevices() -> Bool
     /// Starts virtual CPU 0 at an address at which nothing is mapped. Returns false if the kernel does not start it.
     func startAtDoorstep() -> Bool
     /// Starts virtual CPU 0, which is stopped at the doorstep, at the guest's entry. It may use devices at once, so
@@ -48,7 +50,8 @@ extension MachinePower {
     public mutating func takeStep<Environment: PowerCycleEnvironment>(_ environment: Environment) -> PowerStep {
         switch controller.machine {
         case .running: return .nothing
-        case .starting: return isAtDoorstep(environment) ? launch(environment) : .nothing
+        case .starting:
+            return isAtDoorstep(environment) && environment.prepareDevices() ? launch(environment) : .nothing
         case .stopping: return stop(environment)
         case .off:
             guard let dueAt = cycle.dueAt else { return .nothing }

@@ -72,7 +72,7 @@ extension Plan {
         case .addressSpace:
             guard !node.isGiven else { break }
             values["tables"] = .number(node.pageTables)
-            values["doorbells"] = .text(node.hasDoorbells ? "yes" : "no")
+            values["doorbells"] = node.hasDoorbells ? .text("yes") : nil
         case .interrupt: values["interrupt"] = .number(node.parameter)
         case .thread:
             guard node.stack.size > 0 else { break }

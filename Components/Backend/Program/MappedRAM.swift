@@ -1,0 +1,88 @@
+import ABI
+import Synchronization
+import Virtio
+import VirtualPlatform
+
+/// The machine's RAM in the backend's space, mapped at its guest-physical address, and the window beside it.
+///
+/// The driver in the guest and the device use caches alike, as `dma-coherent` in the machine's device tree says.
+@safe
+struct MappedRAM: GuestRAM {
+    let bounds: GuestBounds
+    private let window: UInt64
+    private let windowSize: UInt64
+
+    init(_ range: MemoryRange, window: Resource) {
+        bounds = GuestBounds(range)
+        (self.window, windowSize) = (window.address, window.size)
+    }
+
+    // SAFETY (of all): a `GuestRange` is RAM of the machine, all of which root has mapped there for as long as this
+    // program lives. The caller promises its size and alignment. The guest may change the bytes at any time, so that
+    // each access is one atomic load or store.
+
+    @inline(__always)
+    func load(_ range: GuestRange) -> UInt64 {
+        let place = UInt(range.address)
+        switch range.size {
+        case 1:
+            return UInt64(unsafe UnsafePointer<Atomic<UInt8>>(bitPattern: place)!.pointee.load(ordering: .relaxed))
+        case 2:
+            return UInt64(unsafe UnsafePointer<Atomic<UInt16>>(bitPattern: place)!.pointee.load(ordering: .relaxed))
+        case 4:
+            return UInt64(unsafe UnsafePointer<Atomic<UInt32>>(bitPattern: place)!.pointee.load(ordering: .relaxed))
+        default: return unsafe UnsafePointer<Atomic<UInt64>>(bitPattern: place)!.pointee.load(ordering: .relaxed)
+        }
+    }
+
+    @inline(__always)
+    func store(_ value: UInt64, _ range: GuestRange) {
+        let place = UInt(range.address)
+        switch range.size {
+        case 1:
+            unsafe UnsafePointer<Atomic<UInt8>>(bitPattern: place)!.pointee.store(
+                UInt8(truncatingIfNeeded: value), ordering: .relaxed)
+        case 2:
+            unsafe UnsafePointer<Atomic<UInt16>>(bitPattern: place)!.pointee.store(
+                UInt16(truncatingIfNeeded: value), ordering: .relaxed)
+        case 4:
+            unsafe UnsafePointer<Atomic<UInt32>>(bitPattern: place)!.pointee.store(
+                UInt32(truncatingIfNeeded: value), ordering: .relaxed)
+        default: unsafe UnsafePointer<Atomic<UInt64>>(bitPattern: place)!.pointee.store(value, ordering: .relaxed)
+        }
+    }
+
+    @inline(__always)
+    func loadOrdered(_ range: GuestRange) -> UInt64 {
+        let index = unsafe UnsafePointer<Atomic<UInt16>>(bitPattern: UInt(range.address)).unsafelyUnwrapped
+        return UInt64(unsafe index.pointee.load(ordering: .sequentiallyConsistent))
+    }
+
+    @inline(__always)
+    func storeOrdered(_ value: UInt64, _ range: GuestRange) {
+        let index = unsafe UnsafePointer<Atomic<UInt16>>(bitPattern: UInt(range.address)).unsafelyUnwrapped
+        unsafe index.pointee.store(UInt16(truncatingIfNeeded: value), ordering: .sequentiallyConsistent)
+    }
+
+    func copy(_ range: GuestRange, toWindow offset: UInt64) {
+        guard isInWindow(offset, range.size) else { return }
+        // SAFETY: as above, and the guard has checked the place in the window. If the guest changes the bytes
+        // meanwhile, it only gets other contents on its own disk.
+        let target = unsafe UnsafeMutableRawPointer(bitPattern: UInt(window &+ offset)).unsafelyUnwrapped
+        let source = unsafe UnsafeRawPointer(bitPattern: UInt(range.address)).unsafelyUnwrapped
+        unsafe target.copyMemory(from: source, byteCount: Int(range.size))
+    }
+
+    func copy(fromWindow offset: UInt64, to range: GuestRange) {
+        guard isInWindow(offset, range.size) else { return }
+        // SAFETY: as above.
+        let target = unsafe UnsafeMutableRawPointer(bitPattern: UInt(range.address)).unsafelyUnwrapped
+        let source = unsafe UnsafeRawPointer(bitPattern: UInt(window &+ offset)).unsafelyUnwrapped
+        unsafe target.copyMemory(from: source, byteCount: Int(range.size))
+    }
+
+    @inline(__always)
+    private func isInWindow(_ offset: UInt64, _ size: UInt64) -> Bool {
+        offset <= windowSize && windowSize &- offset >= size
+    }
+}

@@ -1,0 +1,186 @@
+import ABI
+import VirtualPlatform
+
+// The requests to storage, their answers, and the way of a chain back to the guest.
+extension BlockBackend {
+    // MARK: Requests
+
+    /// Submits requests for a chain until all are submitted, or no slot or page is free. The chain's gate is open.
+    @inline(__always)
+    func submitParts(_ number: Int) {
+        guard table.chains[number].carriesData else { return submitWhole(number) }
+        while !table.chains[number].isSubmitted {
+            guard submitPart(number) else { return }
+            let chain = table.chains[number]
+            if chain.submitted == chain.length { table.chains[number].isSubmitted = true }
+        }
+    }
+
+    /// Submits the request of a chain without data.
+    @inline(never)
+    private func submitWhole(_ number: Int) {
+        let chain = table.chains[number]
+        guard !chain.isSubmitted else { return }
+        let disk = UInt16(truncatingIfNeeded: slots[Int(chain.slot)].number)
+        // A flush has no sector.
+        let request = BlockRequest(
+            chain.operation, disk: disk, sector: chain.operation == .flush ? 0 : chain.sector,
+            length: UInt32(truncatingIfNeeded: chain.length))
+        if submit(request, Part(chain: number, length: chain.length)) { table.chains[number].isSubmitted = true }
+    }
+
+    @inline(__always)
+    private func submitPart(_ number: Int) -> Bool {
+        guard outstanding < environment.capacity else { return false }
+        let chain = table.chains[number]
+        let wanted = min(chain.length &- chain.submitted, BlockLimit.part)
+        let count = Int(truncatingIfNeeded: (wanted &+ WindowPages.pageSize &- 1) / WindowPages.pageSize)
+        guard let run = pages.take(count) else { return false }
+        let length = min(wanted, run.size)
+        if chain.operation == .write {
+            table.forEachPiece(of: number, isWritten: false, offset: 16 &+ chain.submitted, length: length) {
+                range, place in
+                environment.ram.copy(range, toWindow: run.offset &+ place)
+            }
+        }
+        let slot = Int(chain.slot)
+        let request = BlockRequest(
+            chain.operation, disk: UInt16(truncatingIfNeeded: slots[slot].number),
+            sector: chain.sector &+ chain.submitted / 512, length: UInt32(truncatingIfNeeded: length),
+            offset: UInt32(truncatingIfNeeded: run.offset),
+            forcesUnitAccess: chain.operation == .write && !hasWriteCache(slot))
+        guard submit(request, Part(chain: number, offset: chain.submitted, length: length, run: run)) else {
+            pages.give(run)
+            return false
+        }
+        table.chains[number].submitted &+= length
+        return true
+    }
+
+    @inline(__always)
+    private func submit(_ request: BlockRequest, _ part: Part) -> Bool {
+        guard let slot = environment.submit(request) else { return false }
+        parts[slot] = part
+        outstanding &+= 1
+        table.chains[part.chain].outstanding &+= 1
+        hasSubmitted = true
+        return true
+    }
+
+    /// Returns whether writes may stay in a cache until a flush (5.2.6.2).
+    @inline(__always)
+    private func hasWriteCache(_ slot: Int) -> Bool {
+        let features = slots[slot].features
+        if features & BlockFeature.configurableCache == 0 { return features & BlockFeature.flush != 0 }
+        return environment.control(slot, VirtioControl.hasWriteCache) != 0
+    }
+
+    /// Goes on with the chains that wait for a slot or for pages, in their order.
+    @inline(__always)
+    func continueWaiting() {
+        while let number = table.nextWaiting {
+            let chain = table.chains[number]
+            if isLive(chain), chain.status == .ok {
+                // The chain is stale by the next turn if the gate does not open.
+                guard open(Int(chain.slot)) else { return }
+                submitParts(number)
+                guard table.chains[number].isSubmitted else { return }
+            } else {
+                table.chains[number].isSubmitted = true
+            }
+            table.stopWaiting()
+            finishIfDone(number)
+        }
+    }
+
+    // MARK: Answers
+
+    /// Returns whether the guest still waits for the chain.
+    @inline(__always)
+    private func isLive(_ chain: Chain) -> Bool {
+        let index = Self.index(Int(chain.slot), Int(chain.queue))
+        return queues[index].isActive && queues[index].life == chain.life
+    }
+
+    /// Opens the gate of a chain's slot. Returns false if the chain's queue has ended.
+    ///
+    /// If the monitor has stopped another queue of the slot, the chain is still live after that was seen. Each
+    /// repetition of the loop takes another stop, for which the guest leaves its virtual CPU.
+    @inline(__always)
+    private func openIfLive(_ chain: Chain) -> Bool {
+        while isLive(chain) {
+            if open(Int(chain.slot)) { return true }
+            examine()
+        }
+        return false
+    }
+
+    @inline(__always)
+    func takeAnswers() {
+        while let answer = environment.nextAnswer() {
+            let part = parts[answer.slot]
+            if part.chain < 0 {
+                // A request of an earlier life, whose chain is performed again.
+                environment.release(answer.slot)
+                oldRequests &-= 1
+                if oldRequests == 0 { mustExamine = true }
+                continue
+            }
+            take(answer, part)
+        }
+    }
+
+    @inline(__always)
+    private func take(_ answer: BlockAnswer, _ part: Part) {
+        let number = part.chain
+        let chain = table.chains[number]
+        if answer.status != .ok {
+            table.chains[number].status = RequestStatus(answer.status)
+        } else if chain.operation == .read, openIfLive(chain) {
+            table.forEachPiece(of: number, isWritten: true, offset: part.offset, length: part.length) {
+                range, place in
+                environment.ram.copy(fromWindow: part.run.offset &+ place, to: range)
+            }
+        }
+        pages.give(part.run)
+        parts[answer.slot].chain = -1
+        environment.release(answer.slot)
+        outstanding &-= 1
+        table.chains[number].outstanding &-= 1
+        finishIfDone(number)
+    }
+
+    // MARK: Back to the guest
+
+    /// A chain that waits is finished by `continueWaiting`.
+    @inline(__always)
+    private func finishIfDone(_ number: Int) {
+        let chain = table.chains[number]
+        guard chain.isFinished else { return }
+        if openIfLive(chain) { finish(number) } else { drop(number) }
+    }
+
+    /// Ends a chain whose queue's life is over.
+    private func drop(_ number: Int) {
+        let slot = Int(table.chains[number].slot)
+        table.release(number)
+        slots[slot].stale &-= 1
+        if slots[slot].stale == 0 { mustExamine = true }
+    }
+
+    /// Gives a chain back to the guest. The gate is open.
+    @inline(__always)
+    func finish(_ number: Int) {
+        let chain = table.chains[number]
+        let index = Self.index(Int(chain.slot), Int(chain.queue))
+        let last = table.buffer(Int(chain.count) &- 1, of: number)
+        environment.ram.store(UInt64(chain.status.rawValue), last.part(at: last.size &- 1, size: 1))
+        let written = chain.status == .ok ? UInt32(truncatingIfNeeded: chain.written) &+ 1 : 1
+        // A life that follows sees by the order of these four steps whether the guest has the chain (InFlight.swift).
+        queues[index].record.announce(chain.head, environment.lasting)
+        queues[index].queue.use(chain.head, length: written, environment.ram)
+        queues[index].record.finish(chain.head, environment.lasting)
+        touched |= 1 &<< UInt64(index)
+        table.release(number)
+    }
+}

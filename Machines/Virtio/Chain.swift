@@ -1,0 +1,135 @@
+import ABI
+import VirtualPlatform
+
+// The chains that a backend performs, and the parts in which it performs them. All of it is the backend's own memory:
+// a next life begins with none, and takes the chains again (InFlight.swift).
+
+/// A request of the guest that was taken and not given back yet.
+struct Chain {
+    var slot: UInt8 = 0
+    var queue: UInt8 = 0
+    var head: UInt16 = 0
+    /// The life of the queue in which the chain was taken.
+    var life: UInt64 = 0
+    var operation = BlockOperation.flush
+    var sector: UInt64 = 0
+    /// The number of bytes of the disk that it concerns.
+    var length: UInt64 = 0
+    /// The number of bytes for which requests were submitted.
+    var submitted: UInt64 = 0
+    /// The number of bytes that the device writes into the guest's buffers, if the request succeeds.
+    var written: UInt64 = 0
+    /// True if no request follows.
+    var isSubmitted = false
+    /// The number of requests without an answer.
+    var outstanding: UInt16 = 0
+    var status = RequestStatus.ok
+    /// The number of buffers, of which the first `readableCount` are those that the device reads.
+    var count: UInt8 = 0
+    var readableCount: UInt8 = 0
+
+    @inline(__always) var isFinished: Bool { outstanding == 0 && isSubmitted }
+    @inline(__always) var carriesData: Bool { operation == .read || operation == .write }
+}
+
+/// A request to storage for a part of a chain.
+struct Part {
+    /// The chain's number; -1 if this life has not submitted the request.
+    var chain = -1
+    /// The place of its bytes in the chain's data.
+    var offset: UInt64 = 0
+    var length: UInt64 = 0
+    var run = WindowPages.Run(first: 0, count: 0)
+}
+
+/// The chains of a backend and their buffers.
+struct ChainTable {
+    var chains = InlineArray<64, Chain>(repeating: Chain())
+    private var free: UInt64 = ~0
+    /// The buffers: `BlockLimit.chain` for each chain. The array never grows, so that it allocates memory once.
+    private var buffers = [GuestRange](repeating: .none, count: BlockLimit.chains * BlockLimit.chain)
+    /// The chains with requests that are not submitted yet, in their order.
+    private var waiting = InlineArray<64, UInt8>(repeating: 0)
+    private var firstWaiting = 0
+    private(set) var waitingCount = 0
+
+    @inline(__always) var isFull: Bool { free == 0 }
+    @inline(__always) var isEmpty: Bool { free == ~0 }
+
+    @inline(__always)
+    mutating func allocate() -> Int? {
+        guard free != 0 else { return nil }
+        let number = free.trailingZeroBitCount
+        free &= free &- 1
+        chains[number] = Chain()
+        return number
+    }
+
+    @inline(__always)
+    mutating func release(_ number: Int) { free |= 1 &<< UInt64(truncatingIfNeeded: number) }
+
+    func isUsed(_ number: Int) -> Bool { free & 1 &<< UInt64(truncatingIfNeeded: number) == 0 }
+
+    @inline(__always)
+    func buffer(_ index: Int, of number: Int) -> GuestRange { buffers[number &* BlockLimit.chain &+ index] }
+    @inline(__always)
+    mutating func setBuffer(_ index: Int, of number: Int, _ range: GuestRange) {
+        buffers[number &* BlockLimit.chain &+ index] = range
+    }
+
+    // MARK: Chains that wait
+
+    @inline(__always)
+    var nextWaiting: Int? { waitingCount == 0 ? nil : Int(waiting[firstWaiting]) }
+
+    @inline(__always)
+    mutating func wait(_ number: Int) {
+        waiting[(firstWaiting &+ waitingCount) & 63] = UInt8(truncatingIfNeeded: number)
+        waitingCount &+= 1
+    }
+
+    @inline(__always)
+    mutating func stopWaiting() {
+        firstWaiting = (firstWaiting &+ 1) & 63
+        waitingCount &-= 1
+    }
+
+    // MARK: Data
+
+    /// Calls `body` with the pieces of a chain's data from `offset` on, as ranges of guest memory and the place of each
+    /// in the bytes that are asked for.
+    /// - Parameters:
+    ///   - isWritten: true for the buffers that the device writes.
+    ///   - offset: the offset in all bytes of these buffers.
+    @inline(__always)
+    func forEachPiece(
+        of number: Int, isWritten: Bool, offset: UInt64, length: UInt64, _ body: (GuestRange, UInt64) -> Void
+    ) {
+        let chain = chains[number]
+        var index = isWritten ? Int(chain.readableCount) : 0
+        let end = isWritten ? Int(chain.count) : Int(chain.readableCount)
+        var skipped = offset
+        var done: UInt64 = 0
+        while index < end, done < length {
+            let range = buffer(index, of: number)
+            index &+= 1
+            guard skipped < range.size else {
+                skipped &-= range.size
+                continue
+            }
+            let size = min(range.size &- skipped, length &- done)
+            body(range.part(at: skipped, size: size), done)
+            skipped = 0
+            done &+= size
+        }
+    }
+
+    /// Returns the number of bytes of the chain's buffers that the device reads or writes.
+    func size(of number: Int, isWritten: Bool) -> UInt64 {
+        let chain = chains[number]
+        var size: UInt64 = 0
+        let indices = isWritten ? Int(chain.readableCount)..<Int(chain.count) : 0..<Int(chain.readableCount)
+        for index in indices { size &+= buffer(index, of: number).size }
+        return size
+    }
+}

@@ -1,0 +1,79 @@
+/// The free pages of a client's window. Each part of a request gets a run of pages for its data.
+public struct WindowPages {
+    public static let pageSize: UInt64 = 4096
+    /// The number of pages of the largest window that is used.
+    static let maximum = 1024
+
+    /// A bit for each page, set if the page is free.
+    private var free = InlineArray<16, UInt64>(repeating: 0)
+    private var count: Int
+    public private(set) var freeCount: Int
+
+    /// - Parameter size: the size of the window in bytes.
+    public init(size: UInt64) {
+        count = Int(truncatingIfNeeded: min(size / WindowPages.pageSize, UInt64(WindowPages.maximum)))
+        freeCount = count
+        for page in 0..<count { free[page >> 6] |= 1 << UInt64(page & 63) }
+    }
+
+    public struct Run: Equatable, Sendable {
+        public let first: Int
+        public let count: Int
+        @inline(__always) public init(first: Int, count: Int) { (self.first, self.count) = (first, count) }
+        @inline(__always) public var offset: UInt64 { UInt64(first) &* WindowPages.pageSize }
+        @inline(__always) public var size: UInt64 { UInt64(count) &* WindowPages.pageSize }
+    }
+
+    /// Takes the first run of `wanted` free pages, or else the longest run of free pages. Returns nil if no page is
+    /// free.
+    /// - Parameter wanted: 1…32.
+    @inline(__always)
+    public mutating func take(_ wanted: Int) -> Run? {
+        guard freeCount > 0 else { return nil }
+        if wanted == 1 {
+            for word in 0..<free.count where free[word] != 0 {
+                return claim(Run(first: word &* 64 &+ free[word].trailingZeroBitCount, count: 1))
+            }
+        }
+        return search(wanted)
+    }
+
+    @inline(never)
+    private mutating func search(_ wanted: Int) -> Run? {
+        var best = Run(first: 0, count: 0)
+        var page = 0
+        while page < count {
+            let word = free[page >> 6] >> UInt64(page & 63)
+            guard word != 0 else {
+                page = (page | 63) &+ 1
+                continue
+            }
+            page &+= word.trailingZeroBitCount
+            let run = Run(first: page, count: length(at: page, atMost: wanted))
+            if run.count > best.count { best = run }
+            if best.count == wanted { break }
+            page &+= run.count &+ 1
+        }
+        return best.count == 0 ? nil : claim(best)
+    }
+
+    /// Returns the number of free pages from `page` on.
+    private func length(at page: Int, atMost wanted: Int) -> Int {
+        var end = page
+        while end < count, end &- page < wanted, free[end >> 6] & 1 << UInt64(end & 63) != 0 { end &+= 1 }
+        return end &- page
+    }
+
+    private mutating func claim(_ run: Run) -> Run {
+        for page in run.first..<run.first &+ run.count { free[page >> 6] &= ~(1 << UInt64(page & 63)) }
+        freeCount &-= run.count
+        return run
+    }
+
+    /// Frees pages that `take` has returned.
+    @inline(__always)
+    public mutating func give(_ run: Run) {
+        for page in run.first..<run.first &+ run.count { free[page >> 6] |= 1 << UInt64(page & 63) }
+        freeCount &+= run.count
+    }
+}

@@ -1,0 +1,80 @@
+import ABI
+import TestSupport
+import Testing
+
+@testable import Virtio
+
+/// Runs a reference driver against the backend, in orders that seeds decide.
+@Suite struct BackendTests {
+    static let forms: [Run.Options] = [
+        Run.Options(), Run.Options(usesEventIndex: false), Run.Options(usesIndirect: false),
+        Run.Options(disks: 3, queues: 4, ram: 512 << 10), Run.Options(window: 8 << 10), Run.Options(slots: 2),
+        Run.Options(queues: 2, size: 256, window: 16 << 10, slots: 5),
+    ]
+
+    @Test(arguments: forms.indices) func completesEveryRequestOnce(form: Int) {
+        for seed in TestLength.seeds(short: 4, long: 150) {
+            let run = Run(seed: seed, Self.forms[form])
+            for _ in 0..<1500 { run.step() }
+            #expect(run.drain() && run.failures.isEmpty, "seed \(seed): \(run.failures.prefix(3)) \(run.state)")
+            #expect(run.drivers.allSatisfy { $0.completed > 20 }, "seed \(seed)")
+            #expect(run.backend.table.isEmpty && run.backend.pages.freeCount == Self.forms[form].window / 4096)
+        }
+    }
+
+    /// Kills the backend at accesses to shared memory that the seed chooses.
+    @Test(arguments: forms.indices) func losesNothingIfItIsKilled(form: Int) {
+        var kills = 0
+        for seed in TestLength.seeds(short: 5, long: 300) {
+            let run = Run(seed: seed, Self.forms[form])
+            var random = Seeded(seed &+ 77)
+            let rate = [20, 100, 500][random.below(3)]
+            run.world.willAccess = { [unowned run] _ in if random.below(rate) == 0 { run.kill() } }
+            for _ in 0..<1500 { run.step() }
+            run.world.willAccess = { _ in }
+            #expect(run.drain() && run.failures.isEmpty, "seed \(seed): \(run.failures.prefix(3)) \(run.state)")
+            kills += run.kills
+        }
+        #expect(kills > 50)
+    }
+
+    /// Kills the backend once, at each access of a short run.
+    @Test(arguments: [0, 1, 3]) func losesNothingAtAnyAccess(form: Int) {
+        func requests(_ run: Run) {
+            for _ in 0..<60 { run.step() }
+        }
+        let whole = Run(seed: 5, Self.forms[form])
+        let first = whole.world.accesses
+        requests(whole)
+        #expect(whole.drain() && whole.failures.isEmpty)
+        let step = TestLength.isLong ? 1 : 7
+        for place in stride(from: first + 1, through: whole.world.accesses, by: step) {
+            let run = Run(seed: 5, Self.forms[form])
+            run.world.willAccess = { [unowned run] number in if number == place { run.kill() } }
+            requests(run)
+            #expect(run.drain() && run.failures.isEmpty, "access \(place): \(run.failures.prefix(3)) \(run.state)")
+            #expect(run.kills == 1)
+        }
+    }
+
+    /// Resets the device between accesses of the backend, and kills the backend as well.
+    @Test(arguments: [0, 1, 3, 4], [false, true]) func leavesTheMemoryAfterAReset(form: Int, kills: Bool) {
+        var (resets, killed) = (0, 0)
+        for seed in TestLength.seeds(short: 5, long: 300) {
+            let run = Run(seed: seed, Self.forms[form])
+            var random = Seeded(seed &+ 99)
+            run.world.willAccess = { [unowned run] _ in
+                if kills, random.below(300) == 0 { run.kill() }
+                run.continueResets()
+                let slot = random.below(run.drivers.count)
+                if random.below(400) == 0, !run.drivers[slot].queues.isEmpty { run.beginReset(slot) }
+            }
+            for _ in 0..<1500 { run.step() }
+            run.world.willAccess = { _ in }
+            #expect(run.drain() && run.failures.isEmpty, "seed \(seed): \(run.failures.prefix(3)) \(run.state)")
+            resets += run.drivers.reduce(0) { $0 + $1.resets }
+            killed += run.kills
+        }
+        #expect(resets > 20 && (killed > 3) == kills)
+    }
+}
