@@ -1,12 +1,13 @@
 // swift-tools-version: 6.2
-// The driver of the board's disks. It has a package of its own because it uses a heap.
+// The driver of the board's disks. It has a package of its own because it uses a heap, which most components of this
+// repository do without.
 import PackageDescription
-
-let kit: [Target.Dependency] = [.product(name: "ABI", package: "Kit"), .product(name: "Entente", package: "Kit")]
 
 let programs: KeyValuePairs<String, [Target.Dependency]> = [
     "BlockDriver": ["DiskDriver"]
 ]
+
+let kit: [Target.Dependency] = [.product(name: "ABI", package: "Kit"), .product(name: "Entente", package: "Kit")]
 
 let package = Package(
     name: "BlockDriverProgram",

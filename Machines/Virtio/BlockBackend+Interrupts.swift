@@ -8,11 +8,6 @@ import VirtualPlatform
 // nobody, the backend could clear the bit only by chance, and could clear it before the handler of a later interrupt
 // reads it. Bit 1, the configuration has changed, is cleared once the guest has acknowledged it, because handlers do
 // more work for it.
-enum InterruptStatus {
-    static let queue: UInt32 = 1
-    static let configuration: UInt32 = 2
-}
-
 extension BlockBackend {
     /// Raises the interrupts for the chains that were given back.
     @inline(__always)

@@ -52,6 +52,12 @@ enum BlockType {
     static let writeZeroes: UInt64 = 13
 }
 
+/// The bits of a device's interrupt status (virtio 1.2, 4.2.2).
+enum InterruptStatus {
+    static let queue: UInt32 = 1
+    static let configuration: UInt32 = 2
+}
+
 /// The status of a request, in the last byte of the chain.
 enum RequestStatus: UInt8 {
     case ok = 0

@@ -34,8 +34,10 @@ extension Pool {
         continueWriting()
         var again = true
         while again {
-            again = false
+            hasReleased = false
             advanceStalled()
+            // A request that arrived earlier may have waited for what a later one has given back.
+            again = hasReleased && !stalled.isEmpty
             if deleteStep() { again = true }
             if startCommitIfWanted() { again = true }
         }

@@ -41,10 +41,9 @@ extension Pool {
             return
         default: break
         }
-        guard records.indices.contains(disk), !records[disk].isFree, records[disk].state == .live else {
-            return finishControl(index, .noSuchDisk)
-        }
+        guard records.indices.contains(disk) else { return finishControl(index, .noSuchDisk) }
         guard !states[disk].isDamaged else { return finishControl(index, .damaged) }
+        guard !records[disk].isFree, records[disk].state == .live else { return finishControl(index, .noSuchDisk) }
         guard states[disk].barrier < 0 else { return }
         states[disk].barrier = index
         requests[index].stage = .control(.quiet)
@@ -188,7 +187,7 @@ extension Pool {
         guard sectors >= records[source].sectors else { return .shrinks }
         guard sectors <= PoolLayout.coverage(height: PoolLayout.maximumHeight) else { return .tooLarge }
         guard superblock.epoch < .max else { return .noRecord }
-        guard space.free > UInt32(PoolLayout.maximumHeight) else { return .poolFull }
+        guard space.free > SpaceMap.Use.map.reserve + UInt32(PoolLayout.maximumHeight) else { return .poolFull }
         let isDisk = records[source].kind == .disk
         guard records.indices.count(where: { records[$0].isFree && !states[$0].isDamaged }) >= (isDisk ? 2 : 1) else {
             return .noRecord
@@ -231,7 +230,7 @@ extension Pool {
 
     /// Puts a new root above the root of a map.
     private mutating func addLevel(_ disk: Int) -> PoolError? {
-        guard let unit = takeUnit(near: states[disk].hint, for: .deletion) else { return .poolFull }
+        guard let unit = takeUnit(near: states[disk].hint, for: .map) else { return .poolFull }
         guard let slot = cache.take(unit, as: .dirty) else {
             untake(unit)
             return .poolFull

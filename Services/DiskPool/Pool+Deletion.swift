@@ -1,8 +1,8 @@
 // The deletion of disks and snapshots, in steps of bounded work. What is done is part of each commit, so that a
 // deletion goes on after a power cut.
 extension Pool {
-    /// True if a deletion will give units back.
-    var isDeleting: Bool { deletions > 0 }
+    /// True if a deletion will give units back. One that has too few units for its lists waits until others are free.
+    var isDeleting: Bool { deletions > 0 && space.free >= Self.unitsPerChange }
 
     /// True if a record is damaged. Its disk may share units with any snapshot, so nothing is deleted.
     var hasDamagedRecord: Bool { states.contains { $0.isDamaged } }

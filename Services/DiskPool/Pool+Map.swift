@@ -162,7 +162,7 @@ extension Pool {
     }
 
     /// The most units that the change of one leaf takes: a path, and two nodes of the list of dead units.
-    private static var unitsPerChange: UInt32 { UInt32(PoolLayout.maximumHeight) + 3 }
+    static var unitsPerChange: UInt32 { UInt32(PoolLayout.maximumHeight) + 3 }
 
     /// Returns whether there is room for a change of one leaf: slots, units, the log, and the queue of freed units.
     /// Otherwise asks for a commit, which makes room, or gives `.failure(.poolFull)` if a commit would not help.

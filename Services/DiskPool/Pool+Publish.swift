@@ -58,6 +58,7 @@ extension Pool {
         requests[index].targets.removeAll(keepingCapacity: true)
         requests[index].isFresh.removeAll(keepingCapacity: true)
         requests[index].stage = .lookup
+        hasReleased = true
     }
 
     /// Changes one entry of a writable leaf, and records the change in the log. A unit that the entry names anew has

@@ -102,6 +102,7 @@ extension Pool {
         }
         cache.release(slot)
         requests[index].bounce = -1
+        hasReleased = true
         continueReading(index, piece)
     }
 

@@ -31,6 +31,7 @@ extension Pool {
         answers.append(PoolAnswer(id: requests[index].request.id, error: error, record: requests[index].result))
         requests[index].reset()
         idle.append(index)
+        hasReleased = true
     }
 
     /// Continues one request, none of whose device requests is under way.
@@ -77,10 +78,9 @@ extension Pool {
     }
 
     private func refusal(_ disk: Int, isChange: Bool) -> PoolError? {
-        guard records.indices.contains(disk), !records[disk].isFree, records[disk].state == .live else {
-            return .noSuchDisk
-        }
+        guard records.indices.contains(disk) else { return .noSuchDisk }
         if states[disk].isDamaged { return .damaged }
+        guard !records[disk].isFree, records[disk].state == .live else { return .noSuchDisk }
         if isChange, readOnlyReason != nil { return .readOnly }
         if isChange, records[disk].kind != .disk { return .isSnapshot }
         return nil

@@ -40,6 +40,8 @@ public struct Pool<Memory: PoolMemory, Log: RecoveryLog> {
     var idle: [Int]
     /// The requests that wait for something other than the device, in the order of their arrival.
     var stalled: [Int] = []
+    /// True if a request has given back something for which another one may wait.
+    var hasReleased = false
     /// The number of requests that have locked virtual units.
     var locks = 0
     var space: SpaceMap

@@ -1,18 +1,18 @@
-import Foundation
+import TestSupport
 import Testing
 
 @testable import DiskPool
 
 /// Power cuts and deaths of the engine at random moments.
 ///
-/// `ENTENTE_CRASHES` in the environment is the number of cuts of each kind; without it some thousands run.
+/// `ENTENTE_CRASHES` in the environment is the number of cuts of each kind. Without it some thousands run.
+/// `ENTENTE_TEST_SEED` is the first seed.
 @Suite struct CrashTests {
     private static let cutsOfSeed = 25
     private static let seeds: Range<Int> = {
-        let environment = ProcessInfo.processInfo.environment
-        if let seed = environment["ENTENTE_CRASH_SEED"].flatMap({ Int($0) }) { return seed..<seed + 1 }
-        let crashes = environment["ENTENTE_CRASHES"].flatMap { Int($0) } ?? 2000
-        return 0..<max(crashes / cutsOfSeed, 1)
+        let first = TestLength.number("ENTENTE_TEST_SEED") ?? 0
+        let crashes = TestLength.number("ENTENTE_CRASHES") ?? 2500
+        return first..<first + max(crashes / cutsOfSeed, 1)
     }()
 
     /// After a power cut the check is clean, everything flushed is there, and no sector has contents that were never
@@ -21,11 +21,7 @@ import Testing
         let trial = Trial(seed: UInt64(seed))
         for cut in 0..<Self.cutsOfSeed {
             trial.work()
-            trial.pump()
-            trial.disk.cut(&trial.random, trial.memory)
-            trial.isOpen = true
-            trial.reopen()
-            trial.verify()
+            trial.cutPower()
             guard trial.problems.isEmpty else {
                 Issue.record("seed \(seed), cut \(cut): \(trial.problems.prefix(5))")
                 return
@@ -34,12 +30,13 @@ import Testing
         trial.finish(seed)
     }
 
-    /// If the engine dies and the device does not, every acknowledged write is there without a flush.
+    /// If the engine dies and the device does not, every acknowledged write is there without a flush. A power cut may
+    /// follow.
     @Test(arguments: seeds) func deaths(seed: Int) {
         let trial = Trial(seed: UInt64(seed) + 1_000_000, logEntries: seed % 3 == 0 ? 128 : 1024)
         for cut in 0..<Self.cutsOfSeed {
             trial.work()
-            trial.die()
+            if trial.random.oneIn(4) { trial.cutPower() } else { trial.die() }
             guard trial.problems.isEmpty else {
                 Issue.record("seed \(seed), death \(cut): \(trial.problems.prefix(5))")
                 return
@@ -50,6 +47,16 @@ import Testing
 }
 
 extension Trial {
+    /// Cuts the power, and begins a new life of the engine.
+    func cutPower() {
+        pump()
+        disk.cut(&random, memory)
+        log.clear()
+        isOpen = true
+        reopen()
+        verify()
+    }
+
     /// Ends a life of the engine. The device finishes what it has accepted, and a new life begins.
     func die() {
         if random.oneIn(2) { pump() }

@@ -1,7 +1,7 @@
 /// The contents that a disk of a trial may have.
 ///
-/// A trial writes to two ranges of a disk: one at its beginning, and one at the border of two leaves of its map. It fills
-/// each sector with one number.
+/// A trial writes to two ranges of a disk: one at its beginning, and one at the border of two leaves of its map. It
+/// fills each sector with one number.
 struct DiskModel {
     var sectors: UInt64
     var isSnapshot = false
@@ -53,9 +53,15 @@ struct DiskModel {
     }
 
     /// Takes what was read after a cut as the truth.
-    mutating func settle(_ index: Int, _ value: UInt32) {
+    ///
+    /// - Parameter isDurable: false if the device has not been cut, so that a later cut may still bring older contents.
+    mutating func settle(_ index: Int, _ value: UInt32, isDurable: Bool) {
+        if isDurable {
+            older[index] = nil
+        } else if value != present[index] {
+            older[index, default: []].append((present[index], .max))
+        }
         present[index] = value
-        older[index] = nil
         unsure.remove(index)
     }
 

@@ -44,6 +44,8 @@ final class SimulatedDisk {
         return unreadable.isEmpty || !unreadable.contains(where: sectors.contains) ? units[Int(unit)] : nil
     }
 
+    func set(_ unit: UInt32, _ word: Int, _ value: UInt32) { units[Int(unit)][word] = value }
+
     func flip(_ unit: UInt32, word: Int, bit: Int) { units[Int(unit)][word] ^= 1 << UInt32(bit) }
 
     /// Performs one pending request. Returns whether it succeeded.

@@ -23,7 +23,7 @@ final class Trial {
 
     static let requestCount = 16
     static let windowSize = 64 * 1024
-    let records = 32
+    let records: Int
     let slots = 48
     let units: UInt32
     var random: Random
@@ -49,7 +49,8 @@ final class Trial {
     var found: [UInt32] = []
     let passesDiscards: Bool
 
-    init(seed: UInt64, units: UInt32 = 900, logEntries: Int = 0) {
+    init(seed: UInt64, units: UInt32 = 900, records: Int = 32, logEntries: Int = 0) {
+        self.records = records
         random = Random(seed)
         self.units = units
         passesDiscards = random.oneIn(2)
@@ -126,7 +127,7 @@ final class Trial {
     @discardableResult
     func perform(_ operation: PoolRequest.Operation, on disk: Int = 0, isCut: Bool = false) -> Bool {
         lastControlError = nil
-        submit(Flight(operation: operation, name: "", window: -1), disk: disk)
+        guard submit(Flight(operation: operation, name: "", window: -1), disk: disk) else { return false }
         if isCut {
             for _ in 0..<random.below(30) { step() }
             return false
@@ -197,13 +198,17 @@ final class Trial {
         pool.open()
         settle()
         guard pool.isMounted else { return problems.append("does not open: \(String(describing: pool.mountFailure))") }
-        if hasLog {
+        if !hasLog || random.oneIn(2) { checkAtRest() }
+        pool.beginChanges()
+        settleControl()
+    }
+
+    private func checkAtRest() {
+        if log.capacity > 0 {
             // What was replayed and what a deletion has done meanwhile lies only in memory.
             perform(.commit)
         }
         check()
-        pool.beginChanges()
-        settleControl()
     }
 
     /// Takes over the effect of a control operation that a cut has interrupted.
@@ -241,7 +246,9 @@ final class Trial {
                 let flight = Flight(operation: .read, name: name, indices: range, window: 0)
                 submit(flight, disk: disk, sector: DiskModel.sector(first), count: range.count)
                 settle()
-                for (position, value) in found.enumerated() { models[name]!.settle(first + position, value) }
+                for (position, value) in found.enumerated() {
+                    models[name]!.settle(first + position, value, isDurable: isOpen)
+                }
             }
         }
         isOpen = false

@@ -19,7 +19,9 @@ import Testing
 
     init() {
         var options = PlatformOptions()
-        (options.hasWatchdog, options.hasFlash) = (true, true)
+        options.hasWatchdog = true
+        options.hasVirtio = true
+        options.hasFlash = true
         machine = HostMachine(PlatformDevices(virtualCPUCount: 4, options: options))
         let log = self.log
         machine.starts = { log.started.append($0) }

@@ -16,7 +16,7 @@ package struct GuestFiles {
             let guest = DebianGuest(workspace: workspace, flavour: flavour)
             try guest.prepare()
             (kernel, format) = (guest.kernel, .auto)
-            initrd = machine.hasWatchdog ? try guest.initrdWithWatchdog() : guest.initrd
+            initrd = try guest.initrd(withWatchdog: machine.hasWatchdog, disks: !machine.disks.isEmpty)
         case .files(let kernel, let initrd, let format):
             (self.kernel, self.initrd, self.format) = (kernel, initrd, format)
         case .target(let name):

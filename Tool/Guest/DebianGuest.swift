@@ -9,20 +9,39 @@ struct DebianGuest {
     private var folder: URL { workspace.debian.appendingPathComponent(flavour.rawValue) }
     var kernel: URL { folder.appendingPathComponent("vmlinuz") }
     var initrd: URL { folder.appendingPathComponent("initrd.cpio") }
-    /// The initial file system with Debian's driver of the machine's watchdog, and with a program that answers the
-    /// watchdog.
-    private var watchdogInitrd: URL { folder.appendingPathComponent("initrd-watchdog.cpio") }
-    private var modules: URL { folder.appendingPathComponent("modules") }
+    /// Debian's modules that a machine may need. The number in the name counts changes of the list.
+    private var modules: URL { folder.appendingPathComponent("modules-2") }
     private var busybox: URL { folder.appendingPathComponent("busybox") }
 
-    /// Returns the initial file system of a machine with a watchdog.
-    func initrdWithWatchdog() throws -> URL {
-        guard FileManager.default.fileExists(atPath: modules.appendingPathComponent(WatchdogDrivers.driver).path) else {
-            throw Failure(
-                "Debian's kernel package \(flavour.package) holds no \(WatchdogDrivers.driver), which 'watchdog: true' needs",
-                remedy: "remove 'watchdog', or name 'kernel:' and 'initrd:' files whose system answers it")
+    /// Returns the initial file system of a machine with a watchdog, with disks, or with both. It also has Debian's
+    /// drivers of these devices.
+    func initrd(withWatchdog hasWatchdog: Bool, disks hasDisks: Bool) throws -> URL {
+        var image = try Data(contentsOf: initrd)
+        var name = "initrd"
+        // Linux unpacks several archives in a row, and a file of a later one replaces an earlier file.
+        if hasWatchdog {
+            image += WatchdogDrivers.archive(
+                of: try drivers(WatchdogDrivers.names, needed: WatchdogDrivers.driver, by: "watchdog"))
+            name += "-watchdog"
         }
-        return watchdogInitrd
+        if hasDisks {
+            image += DiskDrivers.archive(of: try drivers(DiskDrivers.names, needed: DiskDrivers.driver, by: "disks"))
+            name += "-disks"
+        }
+        let file = folder.appendingPathComponent(name + ".cpio")
+        if (try? Data(contentsOf: file)) != image { try image.writeWhole(to: file) }
+        return file
+    }
+
+    /// Returns the modules of a list that Debian has not built into the kernel.
+    private func drivers(_ names: [String], needed: String, by key: String) throws -> [(name: String, contents: Data)] {
+        let found = names.filter { FileManager.default.fileExists(atPath: modules.appendingPathComponent($0).path) }
+        guard found.contains(needed) else {
+            throw Failure(
+                "Debian's kernel package \(flavour.package) holds no \(needed), which '\(key)' needs",
+                remedy: "remove '\(key)', or name 'kernel:' and 'initrd:' files whose system has the driver")
+        }
+        return try found.map { ($0, try Data(contentsOf: modules.appendingPathComponent($0))) }
     }
 
     /// Fetches missing files, and (re)builds the initial file system, which takes a few milliseconds.
@@ -30,13 +49,6 @@ struct DebianGuest {
         if !isFetched { try workspace.exclusively("debian", "fetches Debian's kernel") { try fetchOnce() } }
         let image = try Initramfs(busybox: Data(contentsOf: busybox), folder: folder).archive()
         if (try? Data(contentsOf: initrd)) != image { try image.writeWhole(to: initrd) }
-        let drivers = try WatchdogDrivers.names.compactMap { name -> (String, Data)? in
-            let file = modules.appendingPathComponent(name)
-            return FileManager.default.fileExists(atPath: file.path) ? (name, try Data(contentsOf: file)) : nil
-        }
-        // Linux unpacks several archives in a row, and a file of a later one replaces an earlier file.
-        let watched = image + WatchdogDrivers.archive(of: drivers)
-        if (try? Data(contentsOf: watchdogInitrd)) != watched { try watched.writeWhole(to: watchdogInitrd) }
     }
 
     /// Fetches the files. Another run of the tool may have done so while this one waited.
@@ -78,7 +90,8 @@ struct DebianGuest {
         try workspace.make(modules)
         let contents = FileManager.default.enumerator(at: package, includingPropertiesForKeys: nil)
         let files = contents?.allObjects ?? []
-        for case let file as URL in files where WatchdogDrivers.names.contains(file.lastPathComponent) {
+        let wanted = WatchdogDrivers.names + DiskDrivers.names
+        for case let file as URL in files where wanted.contains(file.lastPathComponent) {
             try keep([file], as: modules.appendingPathComponent(file.lastPathComponent))
         }
     }

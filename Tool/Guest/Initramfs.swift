@@ -75,6 +75,7 @@ struct Initramfs {
         # A serial line has no size; programs that fill the screen want one.
         stty $(said terminal 'rows 24 cols 80')
         dmesg -n 4
+        [ -e /etc/drivers ] && . /etc/drivers
         echo
         echo "Linux $(uname -r), $(nproc) CPU(s), $(free -m | awk '/^Mem/ {print $2}') MiB. 'poweroff' ends this machine, 'reboot' restarts it."
 

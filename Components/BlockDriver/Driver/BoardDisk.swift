@@ -49,7 +49,7 @@ struct BoardDisk {
 
     /// Submits a request, after another attempt to start a device that has failed a second ago or earlier.
     mutating func submit(_ request: DeviceRequest, as id: Int) -> BlockStatus? {
-        if !driver.isWorking, restart < .now { start() }
+        if !driver.isWorking, restart <= .now { start() }
         return driver.submit(request, as: id)
     }
 

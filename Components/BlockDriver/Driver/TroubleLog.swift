@@ -12,7 +12,7 @@ struct TroubleLog {
 
     mutating func write(_ trouble: DeviceTrouble) {
         let kind = Int(trouble.rawValue)
-        guard pauses[kind] < .now else { return }
+        guard pauses[kind] <= .now else { return }
         pauses[kind] = .now + Self.pause
         log("disk '\(name: disk)': \(text(trouble))")
     }

@@ -84,5 +84,21 @@ public protocol FlashStore {
     mutating func hideFlash()
 }
 
+/// The pages that the monitor shares with the backend of the machine's disks (`VirtioPages`).
+public protocol VirtioPort {
+    /// False if the machine has no virtio devices. Then no other member is used.
+    var hasVirtioPages: Bool { get }
+    /// Loads a word of the control page or the backend page with sequential consistency. The offset is from the start
+    /// of the register page.
+    func loadVirtioWord(_ offset: Int) -> UInt64
+    /// Stores a word of the control page with sequential consistency.
+    func storeVirtioWord(_ value: UInt64, _ offset: Int)
+    /// Loads a word of the register page.
+    func loadVirtioRegister(_ offset: Int) -> UInt32
+    func storeVirtioRegister(_ value: UInt32, _ offset: Int)
+    /// Raises `VirtioPages.BackendEvent.control`.
+    func tellBackend()
+}
+
 /// The part of the environment that devices use. It has no interrupts, because a device only sets its line's level.
 public typealias DeviceEnvironment = SerialLine & TimeSource & FailureListener & FlashStore & VirtioPort

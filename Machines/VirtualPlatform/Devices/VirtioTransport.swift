@@ -3,22 +3,6 @@ import ABI
 // The registers of the machine's virtio devices (virtio 1.2, 4.2). The guest reads them in the register page, without
 // an exit. Only its control writes come here; the doorbells of QueueNotify and InterruptACK take the others.
 
-/// The pages that the monitor shares with the backend of the machine's disks (`VirtioPages`).
-public protocol VirtioPort {
-    /// False if the machine has no virtio devices. Then no other member is used.
-    var hasVirtioPages: Bool { get }
-    /// Loads a word of the control page or the backend page with sequential consistency. The offset is from the start
-    /// of the register page.
-    func loadVirtioWord(_ offset: Int) -> UInt64
-    /// Stores a word of the control page with sequential consistency.
-    func storeVirtioWord(_ value: UInt64, _ offset: Int)
-    /// Loads a word of the register page.
-    func loadVirtioRegister(_ offset: Int) -> UInt32
-    func storeVirtioRegister(_ value: UInt32, _ offset: Int)
-    /// Raises `VirtioPages.BackendEvent.control`.
-    func tellBackend()
-}
-
 /// The eight virtio slots of a machine.
 ///
 /// The control page has the state of the devices, because the backend needs it. This value has only the selectors, and

@@ -7,8 +7,13 @@ import Entente
 /// Sends requests one at a time, or many at once, and counts those with an unexpected status.
 struct Probe {
     var client = BlockClient(named: "block-driver")
-    let window = BlockWindow(of: Configuration.resource(.window, named: "window").unsafelyUnwrapped)
+    let window: BlockWindow
     static let first: UInt64 = 0x5000
+
+    init() {
+        guard let resource = Configuration.resource(.window, named: "window") else { fatalError("no window") }
+        window = BlockWindow(of: resource)
+    }
 
     /// Waits for an answer, and releases its slot.
     mutating func answer() -> BlockStatus {
@@ -44,7 +49,8 @@ struct Probe {
 
     /// Writes and reads pieces of several sizes, 1 MiB/2 at most.
     mutating func checkData(_ seed: UInt64) -> Bool {
-        for size in [512, 4096, 65536, 524_288] {
+        for shift in stride(from: 9, through: 19, by: 2) {
+            let size = 1 << shift
             fill(0, size, with: seed)
             let sector = Self.first + 2048
             guard perform(BlockRequest(.write, sector: sector, length: UInt32(size))) == .ok,
