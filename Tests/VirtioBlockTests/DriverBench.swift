@@ -104,7 +104,9 @@ final class DriverBench {
     func refusal(_ request: DeviceRequest) -> BlockStatus? { driver.submit(request, as: 0) }
 
     /// Takes all answers, after the device has got the requests, and those to which an answer leads.
-    func answers() -> [TestDriver.Answer] {
+    func answers() -> [TestDriver.Answer] { Self.answers(of: &driver) }
+
+    private static func answers(of driver: inout TestDriver) -> [TestDriver.Answer] {
         driver.notify()
         driver.acknowledgeInterrupt()
         var answers: [TestDriver.Answer] = []
