@@ -44,7 +44,7 @@ extension Monitor {
         let stage = registers.translation
         guard !state.isAArch32, !stage.isBigEndian(atEL0: state.isEL0), exit.words.w3 & 3 == 0,
             let address = stage.physicalAddress(ofInstructionAt: exit.words.w3, { machine.ram.word(at: $0) }),
-            let word = machine.ram.instruction(at: address)
+            let word = machine.instruction(at: address)
         else { return nil }
         return LoadStore(word)
     }

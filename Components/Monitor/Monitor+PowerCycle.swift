@@ -86,8 +86,8 @@ extension Monitor {
 struct MachineCycle: PowerCycleEnvironment {
     let machine: MonitoredMachine
 
-    /// An address at which no machine has memory, because RAM begins at 1 GiB.
-    private static let doorstep: UInt64 = 0
+    /// An address at which no machine has memory, because the interrupt controller is there.
+    private static let doorstep = PlatformMap.distributor
     /// The room in the console's queue that the report of the end needs.
     private static let reportSize: UInt32 = 512
 

@@ -31,10 +31,25 @@ struct MonitoredMachine {
         var options = PlatformOptions()
         options.hasVirtio = Configuration.resource(.virtioPages, named: "virtio") != nil
         options.hasWatchdog = machine.failureActions & FailureActions.hasWatchdog != 0
+        options.hasFlash = FlashMemory.own != nil
         return options
     }
 
     var ram: GuestMemory<MappedRAM> { GuestMemory(memory, MappedRAM()) }
+
+    /// Returns the instruction at an address of the machine's RAM or of its firmware; nil if it is not aligned or
+    /// neither of them.
+    func instruction(at address: UInt64) -> UInt32? {
+        if let found = ram.instruction(at: address) { return found }
+        guard let firmware = Configuration.resource(.lastingMemory, named: "firmware"),
+            let range = GuestBounds(MemoryRange(base: MachineFlash.code, size: firmware.size))
+                .range(at: address, size: 4, alignedTo: 4)
+        else { return nil }
+        let place = firmware.address &+ (range.address &- MachineFlash.code)
+        // SAFETY: root has mapped the firmware there, read-only, for as long as the monitor lives, and nobody can
+        // write it. The range lies in it.
+        return unsafe UnsafePointer<UInt32>(bitPattern: UInt(place)).unsafelyUnwrapped.pointee
+    }
 
     var virtualCPUCount: Int {
         Int(min(max(machine.virtualCPUs, 1), UInt64(PlatformMap.maximumVirtualCPUs)))

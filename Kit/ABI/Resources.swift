@@ -85,7 +85,8 @@ public enum ResourceKind: UInt64, Sendable {
     case virtioPages = 16
     /// The RAM of the machine whose backend the component is. `number`: its guest-physical address.
     case machineMemory = 17
-    /// Memory that outlives the component, and that no other tenant can access.
+    /// Memory that outlives the component, and that no other tenant can access. `slot`, of the flash of a monitor's
+    /// machine: the extent, and behind it a free slot for its mapping in the machine's space.
     case lastingMemory = 18
     /// A disk of the board, by its name in the manifest. A driver has the registers at `address`, its interrupt in
     /// `slot`, and in `number` the bits that the interrupt raises. `detail`: the disk's number in the connection

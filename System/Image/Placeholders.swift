@@ -66,9 +66,10 @@ extension KernelImage {
 }
 
 extension MachineImage {
-    /// Returns a kernel at the start of RAM and a device tree at its end, both smaller than any real one.
+    /// Returns a kernel at the start of RAM and a device tree at its end, or firmware and a device tree at the start of
+    /// RAM. All are smaller than any real one.
     fileprivate static func placeholder(_ machine: MachineDescription) -> MachineImage {
-        MachineImage(
+        var image = MachineImage(
             memory: MemoryRange(base: ramBase, size: machine.memory), virtualCPUs: machine.cpus, entry: ramBase,
             argument: 0,
             modules: [
@@ -77,6 +78,11 @@ extension MachineImage {
                     address: ramBase + machine.memory - (64 << 10), data: Data(repeating: 5, count: 4 << 10)),
             ], restarts: machine.restarts, eventPeer: machine.eventPeer,
             failureActions: machine.failureActions)
+        if case .firmware = machine.guest {
+            image.modules = [GuestImage.Module(address: ramBase, data: Data(repeating: 5, count: 4 << 10))]
+            image.firmware = Data(repeating: 4, count: 64 << 10)
+        }
+        return image
     }
 }
 

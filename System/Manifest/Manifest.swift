@@ -62,6 +62,19 @@ public enum GuestSource: Sendable, Equatable {
     case files(kernel: URL, initrd: URL?, format: GuestFormat)
     /// A bare program for machines: a target of this repository, below `Guests`.
     case target(String)
+    case firmware(FirmwareSource)
+}
+
+/// The origin of the firmware from which a machine starts, which then boots an operating system from a disk.
+public enum FirmwareSource: Sendable, Equatable {
+    /// U-Boot for QEMU's `virt` board, from Debian's package `u-boot-qemu`.
+    case uBoot
+    /// edk2, which implements UEFI, from Debian's package `qemu-efi-aarch64`.
+    case edk2
+    case file(URL)
+
+    /// The words of the manifest for Debian's firmware.
+    public static let names: [(name: String, source: FirmwareSource)] = [("u-boot", .uBoot), ("edk2", .edk2)]
 }
 
 /// Debian's kernels for arm64.

@@ -19,6 +19,7 @@ extension PlanBuilder {
         addTraps(of: machine, index)
         addClock(index)
         addModules(of: machine, index)
+        addFlash(of: machine, index)
         addVirtualCPUs(index)
     }
 

@@ -60,6 +60,9 @@ public struct MachineImage: Sendable {
     public var argument: UInt64
     public var modules: [GuestImage.Module]
     public var restarts: Bool
+    /// The firmware in the first bank of the machine's flash; nil if the machine starts from a kernel and has no
+    /// flash.
+    public var firmware: Data?
     /// The name of the machine that this one can wake.
     public var eventPeer: String?
     /// The bits of `FailureActions`.
@@ -92,6 +95,25 @@ public struct MachineImage: Sendable {
             modules: try layout.modules(initrd: initrd, deviceTree: deviceTree), restarts: description.restarts,
             eventPeer: description.eventPeer,
             failureActions: description.failureActions)
+    }
+}
+
+extension MachineImage {
+    /// Makes a machine that starts from firmware, with nothing in its RAM but the device tree at its start.
+    public init(_ description: MachineDescription, firmware: Data, deviceTree: Data) throws(Failure) {
+        try FirmwareImage.check(firmware)
+        guard deviceTree.count <= FirmwareImage.deviceTreeCapacity else {
+            throw Failure(
+                "the device tree has \(deviceTree.count) bytes, but firmware takes "
+                    + "\(ByteSize(bytes: UInt64(FirmwareImage.deviceTreeCapacity)))",
+                remedy: "make the machine's device tree overlay smaller")
+        }
+        self.init(
+            memory: MemoryRange(base: Self.ramBase, size: description.memory), virtualCPUs: description.cpus,
+            entry: MachineFlash.code, argument: 0,
+            modules: [GuestImage.Module(address: Self.ramBase, data: deviceTree)], restarts: description.restarts,
+            eventPeer: description.eventPeer, failureActions: description.failureActions)
+        self.firmware = firmware
     }
 }
 

@@ -52,6 +52,7 @@ import Testing
         one.machine?.eventPeer = "two"
         one.machine?.failureActions = FailureActions.diesOfPanic | FailureActions.hasWatchdog
         two.core = 1
+        two.machine?.firmware = Data(repeating: 9, count: 5000)
         var writer = writer([one, paged, client, component("server"), pager, two])
         writer.sharedMemory = [
             SharedMemoryDescription(name: "a", size: 4096, ends: ["one", "client"]),

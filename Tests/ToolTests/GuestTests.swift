@@ -172,6 +172,25 @@ private enum CpioReader {
         #expect(try property("/watchdog@b110000", "interrupts") == "0 c 4")
     }
 
+    /// Firmware finds its variables' bank. The system on the disk, and not the tree, has a command line.
+    @Test func namesTheFlashOfFirmware() throws {
+        #expect(!tree().source.contains("flash"))
+        let folder = TemporaryFolder()
+        let file = folder.url.appendingPathComponent("machine.dtb")
+        var machine = MachineDescription(name: "one")
+        machine.guest = .firmware(.edk2)
+        let tree = machine.deviceTree(initrd: nil, seed: .fixed)
+        #expect(!tree.source.contains("bootargs") && tree.source.contains("stdout-path"))
+        try tree.compiled(workspace: Workspace(root: folder.url)).write(to: file)
+        func property(_ name: String, _ form: String = "x") throws -> String {
+            try Subprocess("fdtget", ["-t", form, file.path, "/flash@4000000", name]).text()
+        }
+        #expect(try property("compatible", "s") == "cfi-flash")
+        #expect(try property("reg") == "0 4000000 0 4000000" && property("bank-width") == "4")
+        machine.guest = .debian(flavour: .cloud)
+        #expect(machine.deviceTree(initrd: nil, seed: .fixed).source.contains("bootargs = \"console=ttyAMA0\";"))
+    }
+
     @Test func quotesTheCommandLine() {
         #expect(MachineDeviceTree.quoted("a \"b\" \\ \n") == "\"a \\\"b\\\" \\\\ \\x0a\"")
     }

@@ -103,6 +103,13 @@ struct FakeEnvironment: InterruptPort, DeviceEnvironment, NoVirtio {
     func ticksPerSecond() -> UInt64 { frequency }
     mutating func askForWatch() { watches += 1 }
 
+    var flash = FakeFlash()
+    func flashWord(at offset: UInt64) -> UInt32 { flash.words[offset] ?? 0 }
+    mutating func setFlashWord(at offset: UInt64, _ value: UInt32) { flash.set(offset, value) }
+    mutating func eraseFlash(at offset: UInt64, lanes: UInt32) { flash.erase(offset, lanes) }
+    mutating func showFlash() -> Bool { flash.show() }
+    mutating func hideFlash() { flash.hide() }
+
     mutating func receive() -> UInt8? { input.isEmpty ? nil : input.removeFirst() }
 }
 
@@ -111,9 +118,9 @@ struct Fixture {
     var devices: PlatformDevices
     var environment: FakeEnvironment
 
-    init(virtualCPUs count: Int = 1, hasWatchdog: Bool = false) {
+    init(virtualCPUs count: Int = 1, hasWatchdog: Bool = false, hasFlash: Bool = false) {
         var options = PlatformOptions()
-        options.hasWatchdog = hasWatchdog
+        (options.hasWatchdog, options.hasFlash) = (hasWatchdog, hasFlash)
         devices = PlatformDevices(virtualCPUCount: count, options: options)
         environment = FakeEnvironment(virtualCPUs: count)
         for number in 0..<count { devices.interrupts.restore(number, LatchedInterrupts(), &environment) }

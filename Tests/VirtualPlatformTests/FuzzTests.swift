@@ -26,6 +26,7 @@ struct SeededGenerator: RandomNumberGenerator {
         case 7: return PlatformMap.distributor + 0x6100 + generator.next() % 0x300
         case 8: return PlatformMap.redistributors + generator.next() % 0x9_0000
         case 9...11:
+            if generator.next() % 4 == 0 { return flashAddress(&generator) }
             return Fixture.redistributor(Int(generator.next() % 5), 0x1_0000 + generator.next() % 0xD00)
         case 12: return PlatformMap.serial &- 8 &+ generator.next() % 0x1010
         case 13: return MachineWatchdog.control &- 8 &+ generator.next() % 0x2010
@@ -37,6 +38,16 @@ struct SeededGenerator: RandomNumberGenerator {
         }
     }
 
+    /// Returns an address of flash: in the first words, at either end of the store, or anywhere.
+    private func flashAddress(_ generator: inout SeededGenerator) -> UInt64 {
+        switch generator.next() % 4 {
+        case 0: MachineFlash.variables &- 8 &+ generator.next() % 0x100
+        case 1: MachineFlash.variables + MachineFlash.storeSize &- 8 &+ generator.next() % 16
+        case 2: MachineFlash.variables + MachineFlash.bankSize &- 8 &+ generator.next() % 16
+        default: generator.next() % (2 * MachineFlash.bankSize)
+        }
+    }
+
     private func value(_ generator: inout SeededGenerator) -> UInt64 {
         switch generator.next() % 4 {
         case 0: return generator.next() % 4
@@ -44,6 +55,12 @@ struct SeededGenerator: RandomNumberGenerator {
         case 2: return .max
         default: return generator.next()
         }
+    }
+
+    /// Returns a command of flash, for one chip or for both.
+    private func flashCommand(_ generator: inout SeededGenerator) -> UInt64 {
+        let commands: [UInt64] = [0xFF, 0x40, 0x20, 0xD0, 0x98, 0x90, 0x70, 0x50, 0xE8, 0x60]
+        return commands[Int(generator.next() % 10)] &* (generator.next() % 2 == 0 ? 1 : 0x1_0001)
     }
 
     /// Checks the conditions that must hold after any writes of a guest.
@@ -78,12 +95,14 @@ struct SeededGenerator: RandomNumberGenerator {
     @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8])
     func anyAccessIsSurvived(seed: UInt64) {
         var generator = SeededGenerator(state: seed)
-        var fixture = Fixture(virtualCPUs: Int(1 + seed % 4), hasWatchdog: seed % 3 != 0)
+        var fixture = Fixture(virtualCPUs: Int(1 + seed % 4), hasWatchdog: seed % 3 != 0, hasFlash: seed % 2 == 0)
         for step in 0..<20_000 {
             let address = address(&generator)
             let size: UInt64 = 1 << (generator.next() % 4)
             switch generator.next() % 8 {
-            case 0...3: fixture.store(address, value(&generator), size: size)
+            case 0...3:
+                let isFlash = address < 2 * MachineFlash.bankSize && generator.next() % 2 == 0
+                fixture.store(address, isFlash ? flashCommand(&generator) : value(&generator), size: size)
             case 4...6: _ = fixture.load(address, size: size)
             default:
                 fixture.environment.room = Int(generator.next() % 40)

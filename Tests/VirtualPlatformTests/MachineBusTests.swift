@@ -21,6 +21,7 @@ import Testing
         var options = PlatformOptions()
         options.hasWatchdog = true
         options.hasVirtio = true
+        options.hasFlash = true
         machine = HostMachine(PlatformDevices(virtualCPUCount: 4, options: options))
         let log = self.log
         machine.starts = { log.started.append($0) }

@@ -36,6 +36,11 @@ struct SharedEnvironment: InterruptPort, DeviceEnvironment, NoVirtio {
     func ticksPerSecond() -> UInt64 { 1000 }
     func askForWatch() { kernel.watches.wrappingAdd(1, ordering: .relaxed) }
     func report(_ failure: MachineFailure) {}
+    func flashWord(at offset: UInt64) -> UInt32 { 0 }
+    func setFlashWord(at offset: UInt64, _ value: UInt32) {}
+    func eraseFlash(at offset: UInt64, lanes: UInt32) {}
+    func showFlash() -> Bool { false }
+    func hideFlash() {}
 }
 
 /// A store or load that a guest makes in a test.

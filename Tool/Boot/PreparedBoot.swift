@@ -68,7 +68,10 @@ package struct PreparedBoot {
         var emulator = Emulator(manifest.board, options)
         emulator.hasVirtualization = false
         (emulator.cores, emulator.memory) = (machine.cpus, machine.memory)
-        var boot = ["-kernel", guest.kernel.path, "-dtb", treeFile.path, "-append", machine.commandLine]
+        var boot =
+            guest.isFirmware
+            ? ["-bios", guest.kernel.path, "-dtb", treeFile.path]
+            : ["-kernel", guest.kernel.path, "-dtb", treeFile.path, "-append", machine.commandLine]
         if let initrd = guest.initrd { boot += ["-initrd", initrd.path] }
         if let disks { boot += disks.arguments(slots: slots) }
         arguments = emulator.arguments(boot: boot)

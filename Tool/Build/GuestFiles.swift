@@ -6,6 +6,8 @@ package struct GuestFiles {
     package var kernel: URL
     package var initrd: URL?
     package var format: GuestFormat
+    /// True if `kernel` is firmware.
+    package var isFirmware = false
 
     /// Finds the files, and fetches or builds those that the project provides.
     package init(of machine: MachineDescription, workspace: Workspace) throws {
@@ -20,6 +22,9 @@ package struct GuestFiles {
         case .target(let name):
             kernel = try CrossBuild(workspace: workspace).program(name, as: .guest)
             (initrd, format) = (nil, .auto)
+        case .firmware(let source):
+            kernel = try MachineFirmware(source: source, workspace: workspace).prepared()
+            (initrd, format, isFirmware) = (nil, .flat, true)
         }
     }
 }
@@ -30,6 +35,11 @@ extension MachineDescription {
         workspace: Workspace, seed: MachineDeviceTree.Seed, terminal: TerminalSize? = nil
     ) throws -> MachineImage {
         let files = try GuestFiles(of: self, workspace: workspace)
+        if files.isFirmware {
+            let firmware = FirmwareImage.trimmed(try Data(contentsOf: files.kernel))
+            let tree = try deviceTree(initrd: nil, seed: seed, terminal: terminal).compiled(workspace: workspace)
+            return try MachineImage(self, firmware: firmware, deviceTree: tree)
+        }
         let initrd = try files.initrd.map { try Data(contentsOf: $0) }
         let kernel = try GuestImage(
             kernel: Data(contentsOf: files.kernel), format: files.format, ramBase: MachineImage.ramBase,
@@ -45,10 +55,12 @@ extension MachineDescription {
     func deviceTree(
         initrd: Range<UInt64>?, seed: MachineDeviceTree.Seed, terminal: TerminalSize? = nil
     ) -> MachineDeviceTree {
-        MachineDeviceTree(
-            memory: MachineImage.ramBase...(MachineImage.ramBase + memory - 1), cpus: cpus, commandLine: commandLine,
+        let isFirmware = if case .firmware = guest { true } else { false }
+        return MachineDeviceTree(
+            memory: MachineImage.ramBase...(MachineImage.ramBase + memory - 1), cpus: cpus,
+            commandLine: isFirmware ? nil : commandLine,
             initrd: initrd, seed: seed, sharedMemory: sharedMemory, overlay: deviceTree, name: name,
-            terminal: terminal, hasWatchdog: hasWatchdog, diskCount: disks.count)
+            terminal: terminal, hasWatchdog: hasWatchdog, hasFlash: isFirmware, diskCount: disks.count)
     }
 }
 

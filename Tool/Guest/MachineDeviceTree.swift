@@ -5,7 +5,8 @@ import SystemImage
 struct MachineDeviceTree {
     var memory: ClosedRange<UInt64>
     var cpus: Int
-    var commandLine: String
+    /// The command line of a kernel; nil for firmware, which gives the kernel its command line.
+    var commandLine: String?
     /// The guest-physical addresses of the initial file system.
     var initrd: Range<UInt64>?
     /// The entropy for the guest's random number generator. Without it Linux's generator is not ready for a long time,
@@ -19,6 +20,8 @@ struct MachineDeviceTree {
     /// The size of the terminal at the machine's console, which the serial line cannot report.
     var terminal: TerminalSize?
     var hasWatchdog = false
+    /// True if the machine starts from firmware.
+    var hasFlash = false
     /// The number of virtual disks, each a virtio device.
     var diskCount = 0
 
@@ -41,8 +44,7 @@ struct MachineDeviceTree {
 
             chosen {
                 stdout-path = "/pl011@9000000";
-                bootargs = \(MachineDeviceTree.quoted(commandLine));
-        \(chosenInitrd)\(chosenConsole)        rng-seed = <\(seedCells)>;
+        \(chosenCommandLine)\(chosenInitrd)\(chosenConsole)        rng-seed = <\(seedCells)>;
             };
 
             memory@\(MachineDeviceTree.hex(memory.lowerBound, prefix: "")) {
@@ -100,7 +102,7 @@ struct MachineDeviceTree {
                 clocks = <&clock>;
                 clock-names = "apb_pclk";
             };
-        \(failureDevices)\(virtioDevices)\(sharedMemorySource)        };
+        \(failureDevices)\(flashSource)\(virtioDevices)\(sharedMemorySource)        };
         """
     }
 
@@ -114,6 +116,10 @@ struct MachineDeviceTree {
                 };
 
         """
+    }
+
+    private var chosenCommandLine: String {
+        commandLine.map { "        bootargs = \(MachineDeviceTree.quoted($0));\n" } ?? ""
     }
 
     private var chosenInitrd: String {

@@ -100,6 +100,8 @@ public struct Placement {
 /// The choices of the manifest on which the set of a machine's devices depends.
 public struct PlatformOptions: Equatable, Sendable {
     public var hasWatchdog = false
+    /// True if the machine starts from firmware.
+    public var hasFlash = false
     public var hasVirtio = false
 
     @inline(__always) public init() {}

@@ -65,6 +65,25 @@ public protocol FailureListener {
     mutating func report(_ failure: MachineFailure)
 }
 
+/// The contents of a machine's flash, which outlive the device. An offset is a multiple of 4 below
+/// `MachineFlash.storeSize`.
+public protocol FlashStore {
+    /// Loads 4 bytes.
+    mutating func flashWord(at offset: UInt64) -> UInt32
+    /// Stores 4 bytes, in memory and not only in a cache.
+    mutating func setFlashWord(at offset: UInt64, _ value: UInt32)
+    /// Sets bits of all words of a sector, in memory and not only in a cache.
+    /// - Parameters:
+    ///   - offset: the start of the sector.
+    ///   - lanes: the bits of each word.
+    mutating func eraseFlash(at offset: UInt64, lanes: UInt32)
+    /// Lets the machine read the contents without an exit.
+    /// - Returns: false if that is not possible.
+    mutating func showFlash() -> Bool
+    /// Makes each load from the contents an exit again, before it returns.
+    mutating func hideFlash()
+}
+
 /// The pages that the monitor shares with the backend of the machine's disks (`VirtioPages`).
 public protocol VirtioPort {
     /// False if the machine has no virtio devices. Then no other member is used.
@@ -82,4 +101,4 @@ public protocol VirtioPort {
 }
 
 /// The part of the environment that devices use. It has no interrupts, because a device only sets its line's level.
-public typealias DeviceEnvironment = SerialLine & TimeSource & FailureListener & VirtioPort
+public typealias DeviceEnvironment = SerialLine & TimeSource & FailureListener & FlashStore & VirtioPort

@@ -9,7 +9,13 @@
 /// this list.
 public typealias MachineDevices =
     Attached<
-        PL011, Attached<PL031, Attached<GenericWatchdog, Attached<PanicDevice, Attached<VirtioTransport, NoDevices>>>>
+        PL011,
+        Attached<
+            PL031,
+            Attached<
+                GenericWatchdog, Attached<PanicDevice, Attached<VirtioTransport, Attached<ParallelFlash, NoDevices>>>
+            >
+        >
     >
 
 /// A device's position in a list of devices.

@@ -71,7 +71,7 @@ extension ManifestPart {
             .init(
                 "guest", .choice(["debian"], default: "debian"),
                 "`debian`: Debian's kernel and a small system on busybox; the machine's name is its host name",
-                columns: ["`debian`, unless there is a `kernel`"]),
+                columns: ["`debian`, unless there is a `kernel` or `firmware`"]),
             .init(
                 "flavour", .choice(DebianFlavour.allCases.map(\.rawValue), default: DebianFlavour.cloud.rawValue),
                 "the kernel of Debian: `cloud` (linux-image-cloud-arm64) or `generic` (linux-image-arm64)"),
@@ -79,6 +79,10 @@ extension ManifestPart {
                 "kernel", .either(.file, .program()),
                 "the file of a kernel of your own, instead of `guest`; or `{target: NAME}`, a program of this repository "
                     + "from below `Guests`"),
+            .init(
+                "firmware", .file,
+                "the firmware that starts an operating system from a disk, instead of a kernel: `u-boot`, `edk2`, or the file "
+                    + "of another; see [guests.md](guests.md#firmware)", columns: ["none"]),
             .init("initrd", .file, "the file of its initial RAM disk", columns: ["none"]),
             .init(
                 "format", .choice(GuestFormat.allCases.map(\.rawValue), default: GuestFormat.auto.rawValue),
@@ -134,7 +138,14 @@ extension ManifestPart {
             ),
             (
                 "not",
-                .object([("anyOf", .array([.requires("kernel", "guest"), .requires("kernel", "flavour")]))])
+                .object([
+                    (
+                        "anyOf",
+                        .array(
+                            [.requires("kernel", "guest"), .requires("kernel", "flavour")]
+                                + ["guest", "flavour", "kernel", "command-line"].map { .requires("firmware", $0) })
+                    )
+                ])
             ),
         ])
 

@@ -1,3 +1,4 @@
+import ABI
 import Foundation
 import Yams
 
@@ -162,6 +163,7 @@ extension ManifestParser {
                 if case .files(let kernel, let initrd, _) = machine.guest {
                     for file in [kernel, initrd].compactMap({ $0 }) { files = files.addingSaturated(fileSize(file)) }
                 }
+                if case .firmware = machine.guest { machines = machines.addingSaturated(MachineFlash.storeSize) }
             case .component(let component):
                 components = components.addingSaturated(component.memory + Program.beyondDefaultStack(component.stack))
             }

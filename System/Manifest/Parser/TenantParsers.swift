@@ -26,6 +26,7 @@ struct MachineParser {
     }
 
     private func guest() -> GuestSource {
+        if section.has("firmware") { return FirmwareParser(section: section).guest() }
         guard section.has("kernel") else {
             _ = section.choice(
                 "guest",
