@@ -17,7 +17,7 @@ let package = Package(
     } + [
         .target(
             name: "BlockStorage", dependencies: [.product(name: "ABI", package: "Kit"), "DiskPool"],
-            path: "BlockStorage"),
+            path: "BlockStorage")
     ]
 )
 

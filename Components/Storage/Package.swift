@@ -14,7 +14,8 @@ let kit: [Target.Dependency] = [.product(name: "ABI", package: "Kit"), .product(
 
 let package = Package(
     name: "StorageProgram",
-    products: [.library(name: "DiskControl", targets: ["DiskControl"])] + programs.map { .library(name: $0.key + "Image", type: .static, targets: [$0.key]) },
+    products: [.library(name: "DiskControl", targets: ["DiskControl"])]
+        + programs.map { .library(name: $0.key + "Image", type: .static, targets: [$0.key]) },
     dependencies: [.package(path: "../../Kit"), .package(path: "../../Services")],
     targets: [.target(name: "DiskControl", dependencies: kit, path: "Control")]
         + programs.map { .target(name: $0.key, dependencies: kit + $0.value, path: "Program") }

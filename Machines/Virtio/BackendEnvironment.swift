@@ -1,7 +1,7 @@
 import ABI
 
-/// The surroundings of a machine's backend: the machine's RAM, the virtio pages, the memory that lasts, the connection to
-/// storage with its window, and the notifications.
+/// The surroundings of a machine's backend: the machine's RAM, the virtio pages, the memory that lasts, the connection
+/// to storage with its window, and the notifications.
 public protocol BackendEnvironment {
     associatedtype RAM: GuestRAM
     associatedtype Memory: LastingMemory

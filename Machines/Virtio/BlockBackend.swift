@@ -9,12 +9,12 @@ import VirtualPlatform
 /// allocates no memory.
 ///
 /// - *The gate.* The backend uses the guest's RAM for a slot only between `open` and `close`. The monitor knows by the
-///   gate when a reset is done (`VirtioBackend.busy`).
+/// gate when a reset is done (`VirtioBackend.busy`).
 /// - *The lives of queues.* A reset of the device or a stop of a queue begins a new life. Chains of an earlier life are
-///   *stale*: their requests run to their ends, but nothing of them reaches the guest. The queue's next life begins when
-///   the slot has no stale chains, so that an old write cannot overwrite a newer one.
+/// *stale*: their requests run to their ends, but nothing of them reaches the guest. The queue's next life begins when
+/// the slot has no stale chains, so that an old write cannot overwrite a newer one.
 /// - *The lives of the backend.* A chain that was taken is marked (InFlight.swift). A new life waits until storage has
-///   answered all requests of the life before, and then performs the marked chains from their beginning.
+/// answered all requests of the life before, and then performs the marked chains from their beginning.
 /// - *Back-pressure.* A chain that finds no slot or no page of the window waits. While one waits, none is taken.
 public final class BlockBackend<Environment: BackendEnvironment> {
     public var environment: Environment

@@ -1,6 +1,7 @@
 import ABI
 
-// Requests for whole disks of the board and for partitions. They go to the driver as they are, with the number of the client's window.
+// Requests for whole disks of the board and for partitions. They go to the driver as they are, with the number of the
+// client's window.
 extension StorageServer {
     mutating func beginWhole(_ index: Int, _ disk: StorageDisk) -> Bool {
         if operations[index].request.operation == .flush, hasOlder(index) {

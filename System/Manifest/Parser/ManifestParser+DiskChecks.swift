@@ -36,7 +36,8 @@ extension ManifestParser {
         let names = parts.filter { $0.1 > 0 }.map { "'\($0.0)' (\(ByteSize(bytes: $0.1)))" }
         declaration.section.report(
             at: "size",
-            enumerated(names) + " need\(names.count == 1 ? "s" : "") \(ByteSize(bytes: needed)) with the pool's own data, more than the "
+            enumerated(names)
+                + " need\(names.count == 1 ? "s" : "") \(ByteSize(bytes: needed)) with the pool's own data, more than the "
                 + "\(ByteSize(bytes: boardDisk.size)) of \(declaration.section.title)",
             remedy: "write 'size: \(ByteSize(bytes: needed.aligned(to: 1 << 30)))'; its file takes only the space that "
                 + "was written")
