@@ -15,8 +15,8 @@ public enum SharedRegions {
     /// The guest-physical address of doorbell 0. A store to `doorbells + N * 4096` rings the peer of region N.
     public static let doorbells: UInt64 = 0x0B01_0000
     public static let doorbellSize: UInt64 = 4096
-    /// The INTID of region 0's interrupt; the receiver configures it as edge-triggered. QEMU's `virt` board has 48…79 for
-    /// its virtio devices.
+    /// The INTID of region 0's interrupt; the receiver configures it as edge-triggered. QEMU's `virt` board has 48…79
+    /// for its virtio devices.
     public static let firstInterrupt: UInt64 = 80
 
     @inline(__always) public static func machineAddress(_ number: Int) -> UInt64 {
