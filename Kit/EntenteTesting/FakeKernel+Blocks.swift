@@ -6,9 +6,11 @@ extension FakeKernel {
     /// under the name of the peer, and the client's memory for data under the name `window` and under the client's.
     ///
     /// - Parameters:
+    ///   - client: the component that submits requests.
+    ///   - server: the component that answers them.
     ///   - banks: a bank has 64 slots; 1…4.
     ///   - window: the size of the memory for data, in bytes; a multiple of 4 KiB.
-    ///   - raising: the events that the client gets, and those that the server gets.
+    ///   - events: the events that the client gets, and those that the server gets.
     ///   - bus: devices reach the window by this bus, if the server is a driver.
     public func connectBlocks(
         client: FakeComponent, to server: FakeComponent, banks: Int = 1, window: UInt64 = 1 << 20,

@@ -32,6 +32,11 @@ import Testing
                   48:      \tmrs\tx0, PAR_EL1
             """
         #expect(ImageCheck.addressTranslations(inDisassembly: text).count == 1)
+        #expect(ImageCheck.unknownTranslations(inDisassembly: text) == [])
+        let others = text.replacing("s1e1r, x0", with: "s12e1r, x0")
+        #expect(ImageCheck.unknownTranslations(inDisassembly: others).count == 1)
+        let many = String(repeating: text + "\n", count: ImageCheck.knownTranslations + 1)
+        #expect(ImageCheck.unknownTranslations(inDisassembly: many).count == 5)
     }
 
     @Test func findsRegistersThatAreNeverWritten() {

@@ -269,4 +269,12 @@ struct TestMonitor: InterruptPort, DeviceEnvironment {
     func ticksPerSecond() -> UInt64 { 1000 }
     func askForWatch() {}
     func report(_ failure: MachineFailure) {}
+
+    // The machine has no flash.
+
+    func flashWord(at offset: UInt64) -> UInt32 { 0 }
+    func setFlashWord(at offset: UInt64, _ value: UInt32) {}
+    func eraseFlash(at offset: UInt64, lanes: UInt32) {}
+    func showFlash() -> Bool { false }
+    func hideFlash() {}
 }
