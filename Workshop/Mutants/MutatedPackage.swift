@@ -25,7 +25,7 @@ struct MutatedPackage {
     }
 
     /// The folders from which the tests of the portable modules are built.
-    private static let parts = ["Kit", "Kernel", "Machines", "Services", "Tests"]
+    private static let parts = ["Kit", "Kernel", "Machines", "Services", "Components/BlockDriver", "Tests"]
 
     /// Brings the copy up to date. Unchanged files keep their dates, so that a second run builds only the changes. The
     /// mutator writes the files of the areas later.
