@@ -1,4 +1,4 @@
-// The deletion of disks and snapshots, in steps of bounded work. What is done is part of each commit, so that a
+// The deletion of disks and snapshots, in steps of bounded work. Each commit contains the steps before it, so that a
 // deletion goes on after a power cut.
 extension Pool {
     /// True if a deletion will give units back. One that has too few units for its lists waits until others are free.
@@ -60,7 +60,7 @@ extension Pool {
         commit.isWanted = true
         let origin = removed.previousIndex
         if origin >= 0 {
-            // What the disk still pays for belongs to its snapshots.
+            // The units that are still charged to the disk belong to its snapshots.
             if !removed.isClone { charge(origin, Int(removed.used)) }
             if records[origin].state == .hidden, clones(of: origin) == 0 {
                 records[origin].state = .deleting

@@ -11,7 +11,7 @@ import Testing
         while written < 100, trial.write(7, small, UInt64(written * 32), count: 32) == nil { written += 1 }
         #expect(written > 4 && written <= 10)
         #expect(trial.write(7, small, UInt64(written * 32)) == .quota)
-        // What the disk has already can be written again.
+        // The disk can still write to the units that it has already.
         #expect(trial.write(8, small, 0, count: 32) == nil)
         #expect(trial.write(9, other, 0, count: 64) == nil)
         #expect(trial.request(.limit(quota: 0, reserved: 0), small) == nil)

@@ -45,7 +45,7 @@ final class Trial {
     var expected: Set<PoolError> = [.poolFull, .quota, .exists, .noRecord, .neededByClone]
     /// True from a cut until the contents are known again.
     var isOpen = false
-    /// What a read found, for `verify`.
+    /// The words that a read has found, for `verify`.
     var found: [UInt32] = []
     let passesDiscards: Bool
 
@@ -205,7 +205,7 @@ final class Trial {
 
     private func checkAtRest() {
         if log.capacity > 0 {
-            // What was replayed and what a deletion has done meanwhile lies only in memory.
+            // The replayed changes, and the steps of a deletion meanwhile, lie only in memory.
             perform(.commit)
         }
         check()
