@@ -31,7 +31,8 @@ extension SystemTests {
             for name in names { try system.wait(for: "heartbeat 1\n", on: name, timeout: .seconds(120)) }
             // The free pieces are too small for a part. If more memory were free, the tool would refuse systems that
             // fit.
-            let account = try system.lines(of: "root").joined(separator: "\n")
+            // The driver prints the consoles in turn, so root's line can follow the last component's.
+            let account = try system.wait(for: " image ", on: "root", timeout: .seconds(120))
             let free = try #require(account.firstMatch(of: /free (\d+)/).flatMap { Int($0.1) })
             #expect(free < 1024, "\(account)")
         }
