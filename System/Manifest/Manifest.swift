@@ -58,7 +58,10 @@ public struct BoardDescription: Sendable, Equatable {
 
 /// The origin of a machine's operating system.
 public enum GuestSource: Sendable, Equatable {
+    /// Debian's kernel with an initial RAM disk of the tool.
     case debian(flavour: DebianFlavour)
+    /// A whole Debian on the machine's disk `root`.
+    case debianDisk(DebianSystem)
     case files(kernel: URL, initrd: URL?, format: GuestFormat)
     /// A bare program for machines: a target of this repository, below `Guests`.
     case target(String)

@@ -144,7 +144,7 @@ import Testing
     @discardableResult
     private func prepare(_ manifest: Manifest) throws -> PoolFile {
         let files = try DiskFiles(of: manifest, workspace: workspace)
-        try PoolPreparation(disks: manifest.disks).prepare(files)
+        try PoolPreparation(disks: manifest.disks, workspace: workspace).prepare(files)
         return try #require(try PoolFile.open(files.files[0].file, boardDisk: "main"))
     }
 
@@ -246,7 +246,7 @@ import Testing
         defer { remove() }
         let manifest = try manifest("{d: {whole: true}}")
         let files = try DiskFiles(of: manifest, workspace: workspace)
-        try PoolPreparation(disks: manifest.disks).prepare(files)
+        try PoolPreparation(disks: manifest.disks, workspace: workspace).prepare(files)
         #expect(try PoolFile.open(files.files[0].file, boardDisk: "main") == nil)
     }
 }
