@@ -1,3 +1,11 @@
+/// Debian's kernels for arm64.
+public enum DebianFlavour: String, Sendable, CaseIterable {
+    /// `linux-image-cloud-arm64`: the drivers that virtual machines need.
+    case cloud
+    /// `linux-image-arm64`: all drivers.
+    case generic
+}
+
 /// A Debian that starts from a disk, as its manifest describes it: the kernel, and the packages beside the base system.
 public struct DebianSystem: Sendable, Hashable {
     public var flavour: DebianFlavour

@@ -80,14 +80,6 @@ public enum FirmwareSource: Sendable, Equatable {
     public static let names: [(name: String, source: FirmwareSource)] = [("u-boot", .uBoot), ("edk2", .edk2)]
 }
 
-/// Debian's kernels for arm64.
-public enum DebianFlavour: String, Sendable, CaseIterable {
-    /// `linux-image-cloud-arm64`: the drivers that virtual machines need.
-    case cloud
-    /// `linux-image-arm64`: all drivers.
-    case generic
-}
-
 /// A machine: virtual hardware and the operating system on it.
 public struct MachineDescription: Sendable, Equatable {
     public var name: String

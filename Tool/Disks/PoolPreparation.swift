@@ -5,8 +5,8 @@ import SystemImage
 /// Makes the pools and disks of a system before it starts, as far as they are missing.
 struct PoolPreparation {
     let disks: SystemDisks
-    /// The place of the file systems that the tool makes.
-    let workspace: Workspace
+    /// Returns the image of the root file system of a Debian, after it has been made.
+    let image: (DebianSystem) throws -> URL
 
     /// The end of the name of a disk that has not all of its contents yet.
     static let unfinished = "~"
@@ -77,10 +77,8 @@ struct PoolPreparation {
         for user in users { warnOfOtherPackages(user.name, debian, in: pool) }
         // A machine's disk keeps what it has, also when Debian or the list of packages has changed.
         guard users.contains(where: { pool.index(of: $0.name) == nil }) else { return }
-        let disk = DebianDisk(workspace: workspace, system: debian)
-        try disk.prepare()
         var making = DiskMaking(template)
-        making.image = disk.image
+        making.image = try image(debian)
         try make(making, in: pool)
     }
 
