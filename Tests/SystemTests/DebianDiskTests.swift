@@ -20,18 +20,18 @@ extension SystemTests {
                 let system = try RunningSystem("examples/debian-disk", options: options)
                 try system.wait(for: "root@web:~# ", on: "web", timeout: patience)
                 try system.type("systemctl is-system-running; systemctl --failed --no-legend\n", on: "web")
-                try system.wait(for: "\nrunning\r", on: "web", timeout: patience)
+                try system.wait(for: "running\r", on: "web", timeout: patience)
                 try system.type(
                     "sqlite3 /root/kept 'create table t (n); insert into t values (6*7)'; reboot\n", on: "web")
                 try system.wait(for: "automatic login", on: "web", timeout: patience)
                 try system.wait(for: "root@web:~# ", on: "web", timeout: patience)
                 try system.type("sqlite3 /root/kept \"select 'kept '||n from t\"; sync\n", on: "web")
-                try system.wait(for: "\nkept 42\r", on: "web", timeout: patience)
+                try system.wait(for: "kept 42\r", on: "web", timeout: patience)
             }
             let system = try RunningSystem("examples/debian-disk", options: options)
             try system.wait(for: "root@web:~# ", on: "web", timeout: patience)
             try system.type("sqlite3 /root/kept \"select 'still '||n from t\"; df -m / | tail -1\n", on: "web")
-            try system.wait(for: "\nstill 42\r", on: "web", timeout: patience)
+            try system.wait(for: "still 42\r", on: "web", timeout: patience)
         }
     }
 }
