@@ -80,7 +80,7 @@ extension StorageServer {
     /// Publishes sectors of a disk of the board as a client's disk.
     mutating func publishPart(_ sectors: Range<UInt64>, of board: BlockDisk, as number: Int, of client: Int) {
         var description = board
-        description.capacity = UInt64(sectors.count)
+        description.capacity = sectors.upperBound - sectors.lowerBound
         if clients[client].disks[number].isReadOnly { description.features.insert(.readOnly) }
         clients[client].disks[number].start = sectors.lowerBound
         publish(description, as: number, of: client)

@@ -4,7 +4,8 @@ import DiskPool
 /// Serves the disks of clients from the disks of the board, through the driver.
 ///
 /// The owner calls `run` whenever the driver has answered or a client has submitted requests. `run` never waits. It
-/// ends when nothing can go on until the next event.
+/// ends when nothing can go on until the next event, unless it leaves work, which `hasWork` says. While `hasTrouble`,
+/// the owner sets `second`, and calls `run` at least once a second.
 ///
 /// A request belongs to one of these places: its client's connection, the one request that is held for each client, or
 /// the table of operations. A client has a share of that table and of the bytes that are under way, so a client that
@@ -26,6 +27,8 @@ public struct StorageServer<
     var tickets = [StorageTicket](repeating: StorageTicket(), count: 4)
     var lastTicket = 0
     var order: UInt64 = 0
+    /// The present time in seconds. It matters only while `hasTrouble`.
+    public var second: UInt64 = 0
     /// The client whose turn is next.
     var turn = 0
     /// True once every pool and every disk is open, or never will be.
@@ -78,6 +81,7 @@ public struct StorageServer<
     /// Does everything that can be done now.
     public mutating func run() {
         guard begin() else { return }
+        continuePools()
         var goesOn = true
         while goesOn {
             if !isOpen { openDisks() }
@@ -86,6 +90,7 @@ public struct StorageServer<
             if takeRequests() { goesOn = true }
             if sendPoolRequests() { goesOn = true }
         }
+        reportTrouble()
     }
 
     /// Returns true once no request of the life before is under way.
