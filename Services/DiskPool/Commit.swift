@@ -15,6 +15,8 @@ struct Commit {
     var nextMapBlock = 0
     var nextRecord = 0
     var hasFailed = false
+    /// True from a failure until the same commit has succeeded.
+    var isRepeated = false
     /// The number of commits that have ended.
     var finished: UInt64 = 0
     /// The count of ended writes when the flush was sent.

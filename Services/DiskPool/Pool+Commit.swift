@@ -132,6 +132,7 @@ extension Pool {
     private mutating func failCommit() {
         if commit.stage == .flushing || commit.stage == .finishing { deviceFlushed(commit.mark, false) }
         commit.stage = .failed
+        commit.isRepeated = true
         counters.failedCommits += 1
     }
 
@@ -151,6 +152,7 @@ extension Pool {
 
     private mutating func finishCommit() {
         commit.stage = .idle
+        commit.isRepeated = false
         commit.finished += 1
         counters.commits += 1
         isDirty = false

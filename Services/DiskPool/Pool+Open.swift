@@ -131,7 +131,7 @@ extension Pool {
             }
             return nil
         } catch {
-            if error == .damaged { counters.damaged += 1 }
+            // This does not count as damage, because a power cut can leave such a copy.
             return error
         }
     }

@@ -111,9 +111,9 @@ public struct Pool<Memory: PoolMemory, Log: RecoveryLog> {
     public var isMounted: Bool { mount.stage == .done }
     /// The reason why the pool could not be opened, or nil.
     public var mountFailure: PoolError? { mount.failure }
-    /// True after a commit that the device has failed. Requests that change metadata end with `device` until a `retry`
-    /// has succeeded.
-    public var hasFailedCommit: Bool { commit.stage == .failed }
+    /// True from a commit that the device has failed until a `retry` has succeeded. Requests that change metadata end
+    /// with `device`, and during a `retry` they wait for its result.
+    public var hasFailedCommit: Bool { commit.isRepeated }
     /// True if `retry` may cure something.
     public var hasTrouble: Bool { hasFailedCommit || mount.failure != nil || delayedDeletions > 0 }
     public var generation: UInt64 { superblock.generation }
