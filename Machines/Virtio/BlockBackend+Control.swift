@@ -19,7 +19,8 @@ extension BlockBackend {
             slots[slot].hasToldGuest = true
             if status & VirtioStatus.driverOK != 0 { interruptForConfiguration(slot) }
         }
-        guard status & VirtioStatus.driverOK != 0, !slots[slot].isBroken, slots[slot].stale == 0, oldRequests == 0
+        guard status & VirtioStatus.driverOK != 0, !slots[slot].isBroken, slots[slot].stale == 0,
+            slots[slot].oldRequests == 0, unknownRequests == 0
         else { return }
         slots[slot].features = environment.control(slot, VirtioControl.features)
         for queue in 0..<slots[slot].queueCount where !queues[Self.index(slot, queue)].isActive {
