@@ -27,7 +27,8 @@ extension BlockBackend {
             chain.operation, disk: disk, sector: chain.operation == .flush ? 0 : chain.sector,
             length: UInt32(truncatingIfNeeded: chain.length))
         guard requestShares.allowance(Int(chain.slot)) > 0 else { return }
-        if submit(request, Part(chain: number, length: chain.length, slot: Int(chain.slot))) { table.chains[number].isSubmitted = true }
+        guard submit(request, Part(chain: number, length: chain.length, slot: Int(chain.slot))) else { return }
+        table.chains[number].isSubmitted = true
     }
 
     @inline(__always)

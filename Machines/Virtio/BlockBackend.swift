@@ -67,6 +67,8 @@ public final class BlockBackend<Environment: BackendEnvironment> {
         var features: UInt64 = 0
         /// True if the guest has broken a rule since the last reset, so that no chain is taken.
         var isBroken = false
+        /// True if the guest must still hear that the configuration has changed.
+        var hasNews = false
         /// True if the guest was told that the device needs a reset.
         var hasToldGuest = false
         /// The number of acknowledgements after which the guest has seen the last change of the configuration.

@@ -65,6 +65,24 @@ import Testing
         }
     }
 
+    /// The guest hears of a disk that grew, also while the backend was dead, and hears nothing if nothing changed.
+    @Test(arguments: [false, true]) func tellsTheGuestThatItsDiskHasGrown(whileDead: Bool) {
+        let run = Run(seed: 1)
+        func settle() { for _ in 0..<50 { run.step(submits: false) } }
+        let status = VirtioRegister.interruptStatus
+        settle()
+        run.kill()
+        run.beginLife()
+        settle()
+        #expect(run.world.register(status) & InterruptStatus.configuration == 0)
+        if whileDead { run.kill() }
+        run.world.disks[0]!.capacity = 512
+        if whileDead { run.beginLife() } else { run.world.events |= VirtioPages.BackendEvent.storage }
+        for _ in 0..<3 { run.runBackend() }
+        #expect(run.world.register(VirtioRegister.configuration) == 512)
+        #expect(run.world.register(status) & InterruptStatus.configuration != 0 && run.world.interrupts & 1 != 0)
+    }
+
     /// Kills the backend once, at each access of a short run.
     @Test(arguments: [0, 1, 3]) func losesNothingAtAnyAccess(form: Int) {
         func requests(_ run: Run) {
