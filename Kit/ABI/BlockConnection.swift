@@ -28,6 +28,8 @@ public enum BlockConnectionLayout {
 
     /// The offset of a UInt32 that is 1 while the server sleeps, so that a request must wake it.
     public static let serverSleeps = 0
+    /// The offset of a UInt64 that the server counts up after each change of a description.
+    public static let descriptionChanges = 8
     public static let answered = 64
     /// The offset of the table of disks, each of `diskSize` bytes.
     public static let disks = 128

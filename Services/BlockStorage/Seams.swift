@@ -4,6 +4,8 @@ import DiskPool
 /// The server's end of a client's block connection, as the storage component has it.
 public protocol BlockRequestSource {
     associatedtype Slot
+    /// The number of requests that can be without an answer.
+    var capacity: Int { get }
     mutating func takeRequest() -> (slot: Slot, request: BlockRequest)?
     mutating func answer(_ slot: Slot, _ status: BlockStatus)
     mutating func publish(_ disk: BlockDisk?, as number: Int)
@@ -11,13 +13,18 @@ public protocol BlockRequestSource {
 
 /// The client's end of the block connection to the driver, as the storage component has it.
 public protocol BlockRequestSink {
+    /// The number of requests that can be without an answer.
+    var capacity: Int { get }
     /// The number of requests that `submit` accepts now.
     var freeCount: Int { get }
-    /// True if the driver has no request, also none of an earlier life of this client.
-    var isIdle: Bool { get }
+    /// Returns true if the driver has requests of an earlier life of this client for a disk of the board.
+    func hasEarlierRequests(for boardDisk: Int) -> Bool
     mutating func submit(_ request: BlockRequest)
-    /// Returns the next answer of the driver, and frees its slot.
+    /// Returns the next answer to a request of this life, and frees its slot. Answers to requests of earlier lives
+    /// are dropped.
     mutating func takeAnswer() -> (cookie: UInt64, status: BlockStatus)?
+    /// Returns true if the driver has changed a description since the last call.
+    mutating func disksHaveChanged() -> Bool
     /// Returns the driver's description of a disk of the board.
     func disk(_ number: Int) -> BlockDisk?
 }

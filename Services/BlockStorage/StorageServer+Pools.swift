@@ -12,7 +12,7 @@ extension StorageServer {
             case .open, .failed: continue
             }
         }
-        readNextPartitionTable()
+        readPartitionTables()
         for client in clients.indices {
             for number in clients[client].disks.indices where clients[client].disks[number].description == nil {
                 openDisk(number, of: client)
@@ -35,7 +35,7 @@ extension StorageServer {
 
     /// Begins to read the pool's structures.
     private mutating func open(_ index: Int) {
-        guard let disk = driver.disk(pools[index].boardDisk), let memory = pools[index].memory else { return }
+        guard let disk = usableDisk(pools[index].boardDisk), let memory = pools[index].memory else { return }
         let units = UInt32(clamping: disk.capacity / UInt64(PoolLayout.sectorsPerUnit))
         pools[index].memory = nil
         // The disk may have grown since the pool was made, so its size does not say how much memory the pool needs.
@@ -45,7 +45,7 @@ extension StorageServer {
         }
         var pool = Pool(
             memory: memory, log: pools[index].log, units: sizes.units, records: sizes.records, slots: sizes.slots,
-            requests: operations.count + Self.ticketCount)
+            requests: operationsPerDisk + Self.ticketCount)
         pool.passesDiscards = disk.features.contains(.discard)
         if disk.features.contains(.readOnly) { pool.readOnlyReason = .owner }
         pool.open()
@@ -71,7 +71,7 @@ extension StorageServer {
 
     private mutating func openDisk(_ number: Int, of client: Int) {
         let disk = clients[client].disks[number]
-        guard let board = driver.disk(disk.boardDisk), !disk.isMissing else { return }
+        guard let board = usableDisk(disk.boardDisk), !disk.isMissing else { return }
         switch disk.place {
         case .whole: publishPart(0..<board.capacity, of: board, as: number, of: client)
         case .partition(let partition): openPartition(partition, of: board, as: number, of: client)
@@ -159,9 +159,9 @@ extension StorageServer {
     mutating func sendPoolRequests() -> Bool {
         var hasSent = false
         for index in pools.indices {
-            while driver.freeCount > 0 {
+            while hasRoom(pools[index].boardDisk) {
                 guard let request = pools[index].pool?.nextDeviceRequest() else { break }
-                driver.submit(translate(request, of: index))
+                send(translate(request, of: index))
                 hasSent = true
             }
         }
@@ -184,6 +184,6 @@ extension StorageServer {
         return BlockRequest(
             operation, disk: UInt16(pools[pool].boardDisk), sector: request.sector,
             length: UInt32(request.count * PoolLayout.sectorSize), window: UInt16(window), offset: UInt32(offset),
-            cookie: DriverCookie.pool(pool, request.tag))
+            cookie: DriverCookie.pool(pool, request.tag, pools[pool].boardDisk))
     }
 }

@@ -95,9 +95,9 @@ enum DiskMemory {
     static let backendHeap: UInt64 = 256 << 10
     /// The window of each client.
     static let window: UInt64 = 1 << 20
-    /// The memory for partition tables in the storage component's own window, and the number of nodes in memory of
-    /// each pool.
-    static let partitionTables: UInt64 = 64 << 10
+    /// The memory for the partition table of each disk of the board, in the storage component's own window, and the
+    /// number of nodes in memory of each pool.
+    static let partitionTable: UInt64 = 32 << 10
     static let poolNodes = 96
     /// The memory of a backend for the requests that it has taken from its machine, and not yet completed.
     static let inFlight: UInt64 = 64 << 10
@@ -137,7 +137,8 @@ extension SystemDisks {
             return PoolBuffers(units: units, records: records, slots: DiskMemory.poolNodes).size
         }
         // The component divides its window equally among the pools.
-        return DiskMemory.partitionTables + UInt64(pools.count * (pools.max() ?? 0)).aligned(to: 1 << 16)
+        let tables = (UInt64(board.count) * DiskMemory.partitionTable).aligned(to: 1 << 16)
+        return tables + UInt64(pools.count * (pools.max() ?? 0)).aligned(to: 1 << 16)
     }
 
     /// The bytes of memory that several of the parts for disks can access, and of memory that outlives a part.

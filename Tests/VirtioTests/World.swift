@@ -176,7 +176,8 @@ struct TestEnvironment: BackendEnvironment {
     mutating func release(_ slot: Int) {
         if world.access(life) { world.connection[slot] = World.Slot() }
     }
-    var slotsInUse: Int { world.connection.count { $0.request != nil } }
+    func isInUse(_ slot: Int) -> Bool { world.connection[slot].request != nil }
+    func request(_ slot: Int) -> BlockRequest? { world.connection[slot].request }
     func disk(_ number: Int) -> BlockDisk? { number < world.disks.count ? world.disks[number] : nil }
 
     func raiseInterrupt(_ slot: Int) {

@@ -64,7 +64,7 @@ struct Storage {
     /// equal parts.
     private mutating func addPools(_ windows: ClientWindows) {
         guard let own = Configuration.resource(.window, named: "window") else { return }
-        let tables = type(of: server).partitionMemorySize
+        let tables = type(of: server).partitionMemorySize * boardDiskCount
         server.readPartitions(into: PoolWindow(own, offset: 0, size: tables, windows), at: 0)
         var boardDisks: [Int] = []
         for client in server.clients {
@@ -82,6 +82,14 @@ struct Storage {
                 on: boardDisk, memory: PoolWindow(own, offset: offset, size: size, windows), size: size, at: offset,
                 log: RecoveryMemory(recovery, part: index, of: boardDisks.count))
         }
+    }
+
+    /// The number of the board's disks.
+    private var boardDiskCount: Int {
+        var resources = Configuration.resources(of: .boardDisk)
+        var count = 0
+        while resources.next() != nil { count += 1 }
+        return count
     }
 
     /// Works until nothing can go on, and announces to all peers that this component sleeps. `serve` then waits for a
@@ -105,7 +113,9 @@ struct Storage {
     }
 
     /// Announces to all peers that this component will sleep. Returns false if a peer has work for it.
-    private func sleeps() -> Bool {
+    ///
+    /// No client has a request that the server leaves in the connection, so that a false answer always means work.
+    private mutating func sleeps() -> Bool {
         var sleeps = server.driver.client.willSleep()
         for client in server.clients where !client.source.willSleep() { sleeps = false }
         return sleeps
