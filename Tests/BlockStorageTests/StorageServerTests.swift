@@ -248,7 +248,7 @@ import Testing
         #expect(perform(.snapshot(old, of: a), system) == .done)
         #expect(perform(.snapshot(old, of: a), system) == .failed(.exists))
         #expect(perform(.clone(b, of: old), system) == .done)
-        #expect(perform(.create(new, sectors: 64), system) == .done)
+        #expect(perform(.create(new, sectors: 64, hasChecksums: true), system) == .done)
         #expect(perform(.delete(a), system) == .isInUse)
         #expect(perform(.delete(old), system) == .failed(.neededByClone) || perform(.delete(old), system) == .done)
         #expect(perform(.delete(new), system) == .done && perform(.delete(new), system) == .failed(.noSuchDisk))
@@ -259,11 +259,16 @@ import Testing
         #expect(system.server.outcome(4) == nil && system.server.outcome(-1) == nil)
         var names: [String] = []
         for index in 0..<64 {
-            let (record, isEnd) = system.server.record(index, onBoardDisk: 0)
+            let (found, isEnd) = system.server.description(index, onBoardDisk: 0)
             if isEnd { break }
-            if let record { names.append(record.name.text) }
+            if let found {
+                names.append(found.disk.name.text)
+                #expect(!found.isDamaged)
+            }
         }
         #expect(Set(names).isSuperset(of: ["a", "b"]) && !names.contains("new"))
+        #expect(system.server.space(onBoardDisk: 0)?.units == Int(Self.units))
+        #expect(system.server.space(onBoardDisk: 1) == nil && system.server.description(0, onBoardDisk: 1).isEnd)
     }
 
     @Test func anErrorOfTheDeviceReachesItsRequestOnly() {

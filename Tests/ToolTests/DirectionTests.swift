@@ -95,13 +95,15 @@ import Testing
         "Components/Pager": ["Entente"],
         "Components/Heartbeat": ["Entente"],
         "Components/BlockDriver": ["DiskDriver", "Entente", "VirtioBlock"],
-        "Components/Storage": ["ABI", "BlockStorage", "DiskControl", "DiskPool", "Entente", "RuntimeSupport"],
+        "Components/Storage": [
+            "ABI", "BlockStorage", "DiskControl", "DiskOrders", "DiskPool", "Entente", "RuntimeSupport",
+        ],
         "Components/Control": ["Entente"],
         "Guests": ["GuestHardware", "GuestSupport", "HostileSupport"],
         "Benchmarks": ["ABI", "Entente", "MachineMonitor", "RuntimeSupport"],
         "Tests/Programs": ["ABI", "Entente", "RuntimeSupport", "SerialConsole", "SerialDriver", "HarmWitness"],
         "Tests/Packages": ["Entente", "Exchange", "Hoarder", "Ledger", "Mishaps"],
-        "Tool": ["ABI", "DiskPool", "SystemImage", "Tool", "Workshop"],
+        "Tool": ["ABI", "DiskOrders", "DiskPool", "SystemImage", "Tool", "Workshop"],
         "Workshop": ["ABI", "SystemImage", "Tool"],
     ]
     /// Modules of the toolchain and of other projects.

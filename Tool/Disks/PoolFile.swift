@@ -225,7 +225,10 @@ extension PoolFile {
         do throws(PoolError) { return try perform(.create(options)) } catch { throw error.failure("'\(name)'") }
     }
 
-    func poolName(_ name: String) throws -> PoolName {
+    func poolName(_ name: String) throws -> PoolName { try Self.poolName(name) }
+
+    /// Returns a name of a pool's disk, or throws a `Failure` if it can be none.
+    static func poolName(_ name: String) throws -> PoolName {
         guard let poolName = PoolName(name.utf8) else { throw PoolError.badName.failure("'\(name)'") }
         return poolName
     }
