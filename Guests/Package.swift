@@ -24,6 +24,7 @@ let programs: KeyValuePairs<String, String> = [
     "HostileReset": "Hostile/Reset",
     "HostileContention": "Hostile/Contention",
     "HostileBell": "Hostile/Bell",
+    "HostileDisks": "Hostile/Disks",
     "DebugGuest": "Debug",
     "PanicGuest": "Failures/Panic",
     "HangGuest": "Failures/Hang",
