@@ -82,17 +82,17 @@ final class HostileGuest {
         set(register + 4, value >> 32)
     }
 
-    /// Starts the device, mostly as its driver should.
-    func start() {
+    /// Starts the device as its driver should, or mostly so.
+    func start(isProper: Bool = false) {
         run.world.forbiddenRAM = nil
-        size = 1 << UInt64(random.below(9))
+        size = isProper ? 16 : 1 << UInt64(random.below(9))
         available = 0
         for place in stride(from: memory.lowerBound, to: memory.lowerBound + 0x3000, by: 8) { driver.put(0, place, 8) }
         set(VirtioRegister.status, 1)
         set(VirtioRegister.status, 3)
         var features = run.world.pages[(VirtioPages.backend + VirtioPages.slotSize + VirtioBackend.features) / 8]
-        if random.chance(40) { features &= random.next() | BlockFeature.version1 }
-        if random.chance(5) {
+        if !isProper, random.chance(40) { features &= random.next() | BlockFeature.version1 }
+        if !isProper, random.chance(5) {
             count("features")
             features = random.next()
         }
@@ -101,7 +101,7 @@ final class HostileGuest {
             set(VirtioRegister.driverFeatures, features >> UInt64(32 * word))
         }
         set(VirtioRegister.status, 11)
-        let isPlaced = random.chance(85)
+        let isPlaced = isProper || random.chance(85)
         if !isPlaced { count("queue") }
         set(VirtioRegister.queueSelect, 0)
         set(VirtioRegister.queueSize, isPlaced || random.chance(50) ? size : ofAnySize())
@@ -135,10 +135,10 @@ final class HostileGuest {
         set(VirtioRegister.queueReady, 0)
     }
 
-    /// Begins a reset, and gives up if the monitor holds the store.
+    /// Begins a reset, and gives up if the monitor holds the store. The memory is the guest's own once the reset is done.
     func beginReset() {
         count("reset")
-        set(VirtioRegister.status, 0)
+        if driver.write(VirtioRegister.status, 0) { run.world.forbiddenRAM = memory }
     }
 
     /// Resets the device for good. Returns false if that never ends.
@@ -172,20 +172,26 @@ final class HostileGuest {
         driver.put(UInt64(available), availableRing + 2, 2)
     }
 
-    /// The kinds of chains. After the first six the device goes on, and needs a reset after each of the others.
-    private static let kinds = [
-        "valid", "type", "sector", "odd length", "over rings", "range",
-        "loop", "long", "past the end", "elsewhere", "empty", "next", "head", "order", "indirect in indirect",
-        "indirect size", "indirect elsewhere", "indirect with next", "short", "ahead", "backwards", "twice", "rubbish",
+    /// The kinds of chains with which the device goes on.
+    private static let harmlessKinds = ["valid", "type", "sector", "odd length", "over rings", "range"]
+    /// The kinds of chains after which the device needs a reset in any case.
+    static let wrongKinds = [
+        "loop", "long", "past the end", "empty", "next", "head", "order", "indirect in indirect", "indirect size",
+        "indirect with next", "short", "ahead", "backwards", "twice",
     ]
+    private static let kinds = harmlessKinds + wrongKinds + ["elsewhere", "indirect elsewhere", "rubbish"]
 
     func offerChain(isLast: Bool) {
+        let kinds = isLast ? Self.kinds : Self.harmlessKinds
+        offerChain(kinds[random.below(kinds.count)])
+    }
+
+    func offerChain(_ kind: String) {
         let number = random.below(5)
         let first = UInt64(3 * number)
         let last = first + 2
         let isRead = random.chance(50)
         let data = data(number)
-        let kind = Self.kinds[random.below(isLast ? Self.kinds.count : 6)]
         count(kind)
         driver.put(isRead ? 0 : 1, header(number), 8)
         driver.put(UInt64(random.below(240)), header(number) + 8, 8)
@@ -194,7 +200,9 @@ final class HostileGuest {
         setDescriptor(last, header(number) + 48, 1, 2)
         switch kind {
         case "type": driver.put(ofAnySize(), header(number), 8)
-        case "sector": driver.put(ofAnySize(), header(number) + 8, 8)
+        case "sector":
+            let sector = random.chance(50) ? ofAnySize() : 0 &- UInt64(random.below(20))
+            driver.put(sector, header(number) + 8, 8)
         case "odd length": setDescriptor(first + 1, data, UInt64(1 + random.below(4096)), isRead ? 3 : 1, next: last)
         case "over rings":
             setDescriptor(first + 1, descriptors + UInt64(random.below(0x2800)), 512, isRead ? 3 : 1, next: last)

@@ -1,10 +1,11 @@
+import DiskSupport
 import GuestHardware
 import GuestSupport
 
 /// The memory of rings and buffers. The device may write only there: an attack that makes it write elsewhere in RAM
 /// would end this program, which proves nothing.
 enum Arena {
-    static let start: UInt64 = 0x4080_0000
+    static let start = VirtioDisk.arena
     /// The end of the machine's RAM of 16 MiB.
     static let end: UInt64 = 0x4100_0000
 

@@ -1,5 +1,6 @@
 import GuestHardware
 import GuestSupport
+import DiskSupport
 
 /// A kind of rubbish in a queue. The name says which rule of virtio it breaks.
 enum Attack: UInt64 {
@@ -128,20 +129,20 @@ struct QueueAttack {
             guard let attack = Attack(rawValue: kind) else { continue }
             tally.attacks[Int(kind)] += 1
             disk.offer(attack, number, &random)
-            if random.next(below: 3) == 0 { disk.store(Register.queueNotify, 0) }
+            if random.next(below: 3) == 0 { disk.store(DiskRegister.queueNotify, 0) }
         }
-        disk.store(Register.queueNotify, random.next(below: 2) == 0 ? 0 : random.nextOfAnySize())
+        disk.store(DiskRegister.queueNotify, random.next(below: 2) == 0 ? 0 : random.nextOfAnySize())
         Sleep.ticks(1 + random.next(below: guest_counter_frequency() / 500))
         tally.completed += UInt64(min(disk.used, UInt16(count)))
         if disk.needsReset { tally.refused += 1 }
         switch random.next(below: 4) {
         case 0:
             tally.stops += 1
-            disk.store(Register.queueSelect, 0)
-            disk.store(Register.queueReady, 0)
+            disk.store(DiskRegister.queueSelect, 0)
+            disk.store(DiskRegister.queueReady, 0)
         case 1:
             tally.resets += 1
-            disk.store(Register.status, 0)
+            disk.store(DiskRegister.status, 0)
         default: break
         }
         if isChanged { SecondProcessor.stop() }

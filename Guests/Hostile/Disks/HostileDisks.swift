@@ -1,5 +1,6 @@
 import GuestHardware
 import GuestSupport
+import DiskSupport
 import HostileSupport
 
 /// Attacks the virtual disks of its machine, and all other devices besides. Between the attacks it uses the disks as a
@@ -85,10 +86,10 @@ struct Fuzzer {
     // MARK: The use between attacks
 
     private mutating func useDisks() {
-        guard var victim = Session(slot: 0, &random) else { fail("disk 0 does not start") }
+        guard var victim = DiskSession(slot: 0, &random) else { fail("disk 0 does not start") }
         check(victim.exercise(&random, from: 0, sectors: 8192, times: 3), "disk 0")
         tally.verified += victim.verified
-        guard var notes = Session(slot: 1, &random) else { fail("disk 1 does not start") }
+        guard var notes = DiskSession(slot: 1, &random) else { fail("disk 1 does not start") }
         check(notes.exercise(&random, from: 4096, sectors: 4096, times: 1), "disk 1")
         tally.verified += notes.verified
     }
@@ -97,7 +98,7 @@ struct Fuzzer {
 
     /// Counts the life on disk 1, and compares the data of the lives before.
     private mutating func beginLife() {
-        guard var notes = Session(slot: 1, &random) else { fail("disk 1 does not start") }
+        guard var notes = DiskSession(slot: 1, &random) else { fail("disk 1 does not start") }
         check(notes.read(0, 1), "disk 1")
         let word = guest_load64(notes.disk.data(0))
         life = word & 0xFFFF_FFFF_0000_0000 == Fuzzer.magic ? word & 0xFFFF_FFFF : 0

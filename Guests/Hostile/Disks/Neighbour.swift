@@ -1,5 +1,6 @@
 import GuestHardware
 import GuestSupport
+import DiskSupport
 
 /// A machine that only uses its disk. It writes, reads and compares, and says how often.
 enum Neighbour {
@@ -7,7 +8,7 @@ enum Neighbour {
 
     static func run(_ order: Order) -> Never {
         var random = Random(seed: order.seed)
-        guard var session = Session(slot: 0, &random) else { fail("the disk does not start") }
+        guard var session = DiskSession(slot: 0, &random) else { fail("the disk does not start") }
         for sector in 0..<sectors { check(session.write(pattern(0, sector), sector, 1)) }
         var round: UInt64 = 0
         while true {

@@ -1,5 +1,6 @@
 import GuestHardware
 import GuestSupport
+import DiskSupport
 import HostileSupport
 
 /// Accesses to registers with random places, sizes and values.
@@ -12,7 +13,7 @@ enum RegisterAttack {
             // The second disk keeps the count of lives, and must never run with a queue made of rubbish.
             let register = 4 * random.next(below: random.next(below: 4) == 0 ? 128 : 44)
             let value = value(&random)
-            if slot == 1, register == Register.queueReady { continue }
+            if slot == 1, register == DiskRegister.queueReady { continue }
             tally.accesses += 1
             let address = 0x0A00_0000 + 0x200 * slot + register
             if random.next(below: 4) != 0 {

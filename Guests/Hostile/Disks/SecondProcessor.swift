@@ -1,5 +1,6 @@
 import GuestHardware
 import GuestSupport
+import DiskSupport
 
 /// The second processor, which changes rings and descriptors while the device reads them.
 enum SecondProcessor {
@@ -7,7 +8,7 @@ enum SecondProcessor {
     /// processor works.
     private static let order: UInt64 = 0x4070_0000
     private static let redistributor: UInt64 = InterruptController.redistributor + 0x2_0000
-    private static let disk = VirtioDisk(slot: 0)
+    private static var disk: VirtioDisk { VirtioDisk(slot: 0) }
 
     static func boot() {
         let cpuOn: UInt64 = 0xC400_0003
@@ -58,7 +59,7 @@ enum SecondProcessor {
         case 7: guest_store64(disk.header(random.next(below: 4)) + 8, random.nextOfAnySize())
         case 8: guest_store32(disk.header(random.next(below: 4)), UInt32(random.next(below: 16)))
         default:
-            guest_store32(disk.base + Register.queueNotify, UInt32(truncatingIfNeeded: random.next(below: 4)))
+            guest_store32(disk.base + DiskRegister.queueNotify, UInt32(truncatingIfNeeded: random.next(below: 4)))
         }
     }
 }

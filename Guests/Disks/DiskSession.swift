@@ -2,13 +2,13 @@ import GuestHardware
 import GuestSupport
 
 /// A well-behaved use of a disk, with its results checked.
-struct Session {
-    var disk: VirtioDisk
+public struct DiskSession {
+    public var disk: VirtioDisk
     /// The number of requests whose results were right.
-    var verified: UInt64 = 0
+    public var verified: UInt64 = 0
 
     /// Starts the device with some of its features and a size of the queue.
-    init?(slot: UInt64, _ random: inout Random) {
+    public init?(slot: UInt64, _ random: inout Random) {
         disk = VirtioDisk(slot: slot)
         disk.size = 32 << random.next(below: 4)
         var omitted: UInt64 = 0
@@ -20,7 +20,8 @@ struct Session {
 
     /// Writes, reads and compares at random sectors.
     /// - Returns: nil if all was right, or a description of what was not.
-    mutating func exercise(_ random: inout Random, from first: UInt64, sectors: UInt64, times: UInt64) -> StaticString?
+    public mutating func exercise(_ random: inout Random, from first: UInt64, sectors: UInt64, times: UInt64)
+        -> StaticString?
     {
         for _ in 0..<times {
             let count = 1 + random.next(below: 16)
@@ -37,33 +38,33 @@ struct Session {
 
     // MARK: One request
 
-    mutating func write(_ pattern: UInt64, _ sector: UInt64, _ count: UInt64) -> StaticString? {
+    public mutating func write(_ pattern: UInt64, _ sector: UInt64, _ count: UInt64) -> StaticString? {
         for place in stride(from: 0, to: 512 * count, by: 8) {
-            guest_store64(disk.data(0) + place, Session.word(pattern, place))
+            guest_store64(disk.data(0) + place, DiskSession.word(pattern, place))
         }
         return perform(RequestType.write, sector, count)
     }
 
-    mutating func read(_ sector: UInt64, _ count: UInt64) -> StaticString? {
+    public mutating func read(_ sector: UInt64, _ count: UInt64) -> StaticString? {
         for place in stride(from: 0, to: 512 * count, by: 8) { guest_store64(disk.data(0) + place, 0) }
         return perform(RequestType.read, sector, count)
     }
 
     /// Returns whether a sector of the data that was read last has a pattern.
-    func has(_ pattern: UInt64, _ index: UInt64) -> Bool {
+    public func has(_ pattern: UInt64, _ index: UInt64) -> Bool {
         for place in stride(from: 512 * index, to: 512 * index + 512, by: 8)
-        where guest_load64(disk.data(0) + place) != Session.word(pattern, place) { return false }
+        where guest_load64(disk.data(0) + place) != DiskSession.word(pattern, place) { return false }
         return true
     }
 
     private static func word(_ pattern: UInt64, _ place: UInt64) -> UInt64 { pattern &+ place &* 0x9E37_79B9_7F4A_7C15 }
 
     /// Performs a request with the data at `data(0)`.
-    mutating func perform(_ type: UInt32, _ sector: UInt64, _ count: UInt64) -> StaticString? {
+    public mutating func perform(_ type: UInt32, _ sector: UInt64, _ count: UInt64) -> StaticString? {
         let isIndirect = disk.features & VirtioDisk.indirect != 0 && sector & 1 == 0
         disk.makeRequest(0, type, sector, bytes: type == RequestType.identify ? 20 : 512 * count, isIndirect)
         disk.offer(0)
-        disk.store(Register.queueNotify, 0)
+        disk.store(DiskRegister.queueNotify, 0)
         guard disk.awaitAll() else {
             return disk.needsReset ? "the device needs a reset" : "the device does not answer"
         }
@@ -74,7 +75,7 @@ struct Session {
 extension VirtioDisk {
     /// Writes the header and the descriptors of a request: `number` of its buffers, and three descriptors from
     /// `3 * number` on.
-    func makeRequest(_ number: UInt64, _ type: UInt32, _ sector: UInt64, bytes: UInt64, _ isIndirect: Bool) {
+    public func makeRequest(_ number: UInt64, _ type: UInt32, _ sector: UInt64, bytes: UInt64, _ isIndirect: Bool) {
         guest_store64(header(number), UInt64(type))
         guest_store64(header(number) + 8, sector)
         guest_store8(status(number), 0xEE)
