@@ -213,7 +213,9 @@ struct HarmTrial {
             }
             guard let line = try? system.wait(for: "\n", on: "root", timeout: .seconds(10)) else { continue }
             text += line
-            if let match = line.firstMatch(of: /([\w.-]+): .*died (\d+) time/) { deaths[String(match.1)] = Int(match.2) }
+            if let match = line.firstMatch(of: /([\w.-]+): .*died (\d+) time/) {
+                deaths[String(match.1)] = Int(match.2)
+            }
         }
         return deaths
     }

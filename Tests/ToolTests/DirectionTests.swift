@@ -97,7 +97,7 @@ import Testing
         "Components/BlockDriver": ["DiskDriver", "Entente", "VirtioBlock"],
         "Components/Storage": ["ABI", "BlockStorage", "DiskControl", "DiskPool", "Entente", "RuntimeSupport"],
         "Components/Control": ["Entente"],
-        "Guests": ["GuestHardware", "GuestSupport", "HostileSupport"],
+        "Guests": ["GuestHardware", "GuestSupport", "HostileSupport", "DiskSupport"],
         "Benchmarks": ["ABI", "Entente", "MachineMonitor", "RuntimeSupport"],
         "Tests/Programs": ["ABI", "Entente", "RuntimeSupport", "SerialConsole", "SerialDriver", "HarmWitness"],
         "Tests/Packages": ["Entente", "Exchange", "Hoarder", "Ledger", "Mishaps"],
