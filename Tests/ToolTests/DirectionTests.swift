@@ -99,7 +99,7 @@ import Testing
             "ABI", "BlockStorage", "DiskControl", "DiskOrders", "DiskPool", "Entente", "RuntimeSupport",
         ],
         "Components/Control": ["Entente"],
-        "Guests": ["GuestHardware", "GuestSupport", "HostileSupport"],
+        "Guests": ["GuestHardware", "GuestSupport", "HostileSupport", "DiskSupport"],
         "Benchmarks": ["ABI", "Entente", "MachineMonitor", "RuntimeSupport"],
         "Tests/Programs": ["ABI", "Entente", "RuntimeSupport", "SerialConsole", "SerialDriver", "HarmWitness"],
         "Tests/Packages": ["Entente", "Exchange", "Hoarder", "Ledger", "Mishaps"],
