@@ -23,6 +23,9 @@ struct BenchDiskCommand: ParsableCommand {
     @Option(help: "The number of functions to list for each kind of request.")
     var top = 0
 
+    @Option(help: ArgumentHelp("Keep the plugin's files in this folder.", valueName: "folder"))
+    var counts: String?
+
     @Option(help: ArgumentHelp("End each system after this time.", valueName: "seconds"))
     var timeout = 300
 
@@ -32,7 +35,8 @@ struct BenchDiskCommand: ParsableCommand {
 
     func run() throws {
         let workspace = try Workspace.current()
-        let benchmark = RequestBenchmark(workspace: workspace, count: requests, timeout: .seconds(timeout))
+        var benchmark = RequestBenchmark(workspace: workspace, count: requests, timeout: .seconds(timeout))
+        benchmark.kept = counts.map { URL(fileURLWithPath: $0) }
         var report = RequestReport(costs: [:])
         for subject in RequestBenchmark.Subject.allCases { report.costs[subject] = try benchmark.costs(of: subject) }
         print(try json ? BenchRow.json(report.rows) : report.text(top: top))

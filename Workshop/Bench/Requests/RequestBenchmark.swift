@@ -9,6 +9,8 @@ struct RequestBenchmark {
     /// The requests of each task.
     var count = 1000
     var timeout = Duration.seconds(300)
+    /// The folder in which the plugin's files stay, or nil if they are removed.
+    var kept: URL?
 
     /// The systems that are compared.
     enum Subject: String, CaseIterable {
@@ -19,6 +21,10 @@ struct RequestBenchmark {
 
     /// The tasks of Guests/Linux/disk.c: a kind of request, and the number of requests under way.
     static let tasks = ["read1", "write1", "sync1", "read32", "write32"]
+
+    /// Time follows the instructions, but an idle board waits for its disk in real time. It would otherwise jump to its
+    /// next timer at once, and execute timer interrupts during each wait.
+    private static let clock = ["-icount", "shift=0,sleep=on", "-seed", "1"]
 
     /// Runs all tasks on one subject.
     ///
@@ -36,8 +42,9 @@ struct RequestBenchmark {
         let machine = try DiskWorkload(tasks: tasks, count: count).added(to: described, workspace: workspace)
         let folder = workspace.state.appendingPathComponent("requests-\(UUID().uuidString)")
         try workspace.make(folder)
+        if let kept { try workspace.make(kept) }
         defer { try? FileManager.default.removeItem(at: folder) }
-        var options = BootOptions.deterministic
+        var options = BootOptions(extraArguments: Self.clock)
         options.disks = folder
         var system = manifest
         system.replace(machine)
@@ -46,7 +53,7 @@ struct RequestBenchmark {
             ? try PreparedBoot(bare: machine, of: system, workspace: workspace, options: options)
             : try PreparedBoot(system, workspace: workspace, options: options)
         let parts = subject == .native ? [] : try BoardPart.all(in: boot)
-        let output = folder.appendingPathComponent("counts")
+        let output = (kept ?? folder).appendingPathComponent("\(subject.rawValue).counts")
         let plugin = try EmulatorPlugin(workspace: workspace, name: "requests", folder: "Requests").build()
         let regions = parts.map { ",region=\($0.range.lowerBound):\($0.range.upperBound)" }.joined()
         boot.arguments += ["-plugin", "\(plugin.path),output=\(output.path)\(regions)"]

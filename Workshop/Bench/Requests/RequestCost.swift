@@ -10,6 +10,10 @@ struct RequestCost {
     /// The functions with the most instructions.
     var functions: [(part: String, name: String, instructions: Double)] = []
 
+    /// The median of the kernel's instructions between two parts that followed each other on a core: from the store to a
+    /// doorbell to the first instruction of the backend, and from the backend's last instruction to the guest.
+    var latencies: [(name: String, instructions: Double)] = []
+
     var total: Double { parts.reduce(0) { $0 + $1.instructions } }
 
     subscript(part: String) -> Double { parts.first { $0.name == part }?.instructions ?? 0 }
@@ -48,12 +52,29 @@ struct RequestCost {
         parts = byPart.map { ($0.key, each($0.value)) }.sorted { $0.1 > $1.1 }
         functions = byFunction.filter { $0.key[0] != Self.guest }
             .map { ($0.key[0], $0.key[1], each($0.value)) }.sorted { $0.2 > $1.2 }
-        guard kernel != nil else { return }
+        guard let kernel else { return }
+        latencies = [
+            ("doorbell to the backend", Self.guest, "Backend"),
+            ("end of the backend to the guest", "Backend", Self.guest),
+        ].compactMap { name, from, to in
+            Self.median(of: record, known, [from, kernel.name, to]).map { (name, $0) }
+        }
         let synchronous = (vectors[8] ?? 0) + (vectors[12] ?? 0)
         let called = calls.values.reduce(0, +)
         entries = calls.sorted { $0.key < $1.key }.map { ("calls of \($0.key)", each($0.value)) }
         entries.append(("exits of the guest", each(synchronous - min(called, synchronous))))
         entries.append(("waits (WFI) of the guest, among them", each(waits)))
         entries.append(("interrupts", each((vectors[9] ?? 0) + (vectors[13] ?? 0))))
+    }
+
+    /// Returns the median length of the middle one of three parts that followed each other on a core.
+    private static func median(of record: RequestRecord, _ known: [BoardPart], _ sequence: [String]) -> Double? {
+        let names = [guest] + known.map(\.name)
+        let changes = record.changes.filter { $0.core == 0 }
+        let lengths = changes.indices.dropFirst().dropLast().compactMap { index -> UInt64? in
+            let found = changes[(index - 1)...(index + 1)].map { names[$0.region] }
+            return found == sequence ? changes[index + 1].executed - changes[index].executed : nil
+        }.sorted()
+        return lengths.isEmpty ? nil : Double(lengths[lengths.count / 2])
     }
 }

@@ -17,6 +17,7 @@ struct RequestReport {
         if subject != .native {
             rows += cost.parts.map { BenchRow("\(name).\($0.name)", $0.instructions) }
             if let native = costs[.native]?[index] { rows.append(BenchRow("\(name).added", cost.total - native.total)) }
+            rows += cost.latencies.map { BenchRow("\(name).kernel: \($0.name)", $0.instructions) }
             rows += cost.entries.map { BenchRow("\(name).entries: \($0.kind)", $0.count, unit: "entries") }
         }
         return rows
