@@ -39,9 +39,9 @@ final class ConsoleTexts {
         }
     }
 
-    /// Returns what a console has said, and forgets it.
-    func forget(_ console: String) -> String {
-        defer { texts[console] = "" }
+    /// Returns everything that a console has said, also after the end of the board.
+    func takeLast(_ console: String) throws -> String {
+        texts[console, default: ""] += try newText(of: console)
         return texts[console, default: ""]
     }
 
