@@ -23,7 +23,7 @@ extension SystemTests {
                     try trial.runAndCut()
                     try trial.verify()
                 } catch {
-                    Issue.record("ENTENTE_SEED=\(seed), cut \(cut): \(error)")
+                    Issue.record("ENTENTE_SEED=\(seed), cut \(cut), journal mode \(trial.modes.last ?? ""): \(error)")
                     return
                 }
             }
