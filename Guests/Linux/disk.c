@@ -1,178 +1,191 @@
-/* Sends requests of 4 KiB to a disk, past Linux's cache, and tells the emulator's plugin (Benchmarks/Requests) when the
-   requests to be counted begin and end. Before that it writes the part of the disk that it uses once.
+/* Writes and reads a disk at random places without the page cache, and verifies each byte that it reads. Several
+   processes do so at once, each in its own part of the disk, so that as many requests are under way.
 
-   Arguments: DEVICE COUNT TASK…, where a task is read, write or sync, with the number of requests under way behind it:
-   read1, write32, sync1. `sync` writes and waits for fsync each time. The places are random, but the same at each run.
-   Prints `disk: TASK COUNT` after each task, and `disk: end`. */
-#include "linux.h"
-#include "output.h"
+   Usage: disk DEVICE OWNER JOBS BLOCKS SEED. Each job has BLOCKS blocks of 4 KiB, which are zero at first. The contents
+   name OWNER, so that those of another machine count as wrong. The jobs go on until /tmp/stop exists. Then each reads
+   all of its blocks again. Prints `disk OWNER: job J done N longest U` (N operations so far, and the longest one in µs), and
+   last `disk OWNER: end F`, with the number of jobs that failed. A wrong or failed operation ends its job with a line
+   `disk OWNER: wrong …`. */
+#include "files.h"
 
-enum { BLOCK_SIZE = 4096, MAXIMUM_DEPTH = 32, WARM_UP = 256, BLOCKS = 2048 };
-enum kind { KIND_READ, KIND_WRITE, KIND_SYNC };
-
-/* A request of Linux's asynchronous I/O (struct iocb), and its answer (struct io_event). */
-struct control_block {
-    uint64_t data;
-    uint32_t key, flags;
-    uint16_t operation;
-    int16_t priority;
-    uint32_t file;
-    uint64_t buffer, size, offset, reserved;
-    uint32_t more_flags, event_file;
+enum {
+    BLOCK = 4096,
+    LONGEST = 16,
+    MAXIMUM_BLOCKS = 16384,
+    REPORT_INTERVAL = 250,
+    /* The ioctl that zeroes a range of a block device. */
+    BLKZEROOUT = 0x127f,
 };
-struct event {
-    uint64_t data, object;
-    int64_t result, second_result;
+
+static char buffer[LONGEST * BLOCK] __attribute__((aligned(BLOCK)));
+/* The number of the last write of each block, or 0 if it is zero. */
+static uint32_t generations[MAXIMUM_BLOCKS];
+
+struct job {
+    long file;
+    uint64_t owner, number, blocks, state, done, longest;
+    uint32_t generation;
 };
-enum { IOCB_CMD_PREAD = 0, IOCB_CMD_PWRITE = 1 };
 
-static char buffers[MAXIMUM_DEPTH][BLOCK_SIZE] __attribute__((aligned(BLOCK_SIZE)));
-static uint64_t seed = 1;
-
-static int is_equal(const char *a, const char *b)
+static uint64_t next_random(struct job *job)
 {
-    while (*a != 0 && *a == *b)
-        a++, b++;
-    return *a == *b;
+    return mix(job->state++);
 }
 
-static long parse_number(const char *digits)
+static uint64_t microseconds(void)
 {
-    long number = 0;
-    for (; *digits >= '0' && *digits <= '9'; digits++)
-        number = number * 10 + (*digits - '0');
-    return number;
+    struct {
+        int64_t seconds, nanoseconds;
+    } now;
+    system_call3(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0);
+    return (uint64_t)now.seconds * 1000000 + (uint64_t)now.nanoseconds / 1000;
 }
 
-/* Returns the offset of the next block, by a linear congruential generator. */
-static uint64_t next_offset(void)
+/* The first word of a block. The following words count up from it. */
+static uint64_t first_word(const struct job *job, uint64_t block, uint32_t generation)
 {
-    seed = seed * 6364136223846793005 + 1442695040888963407;
-    return (seed >> 33) % BLOCKS * BLOCK_SIZE;
+    return mix(mix(mix(job->owner) ^ job->number) ^ block) ^ (uint64_t)generation << 20;
 }
 
-/* Tells the plugin that a measurement begins or ends. */
-static void mark_begin(void)
+static __attribute__((noreturn)) void report_wrong(
+    const struct job *job, const char *what, uint64_t block, uint64_t found, uint64_t expected)
 {
-    __asm__ volatile("hint #112" ::: "memory");
+    struct pair pairs[] = {
+        {"", job->owner}, {": wrong job ", job->number}, {what, block}, {" found ", found}, {" expected ", expected},
+        {NULL, 0}};
+    write_pairs("disk ", pairs);
+    exit_process(1);
 }
 
-static void mark_end(void)
+static void fill(const struct job *job, uint64_t block, uint64_t count)
 {
-    __asm__ volatile("hint #113" ::: "memory");
-}
-
-static void perform_one(long file, enum kind kind)
-{
-    enum system_call call = kind == KIND_READ ? SYS_pread64 : SYS_pwrite64;
-    if (system_call6(call, file, (long)buffers[0], BLOCK_SIZE, (long)next_offset(), 0, 0) != BLOCK_SIZE)
-        fail("read or write the disk");
-    if (kind == KIND_SYNC && system_call3(SYS_fsync, file, 0, 0) != 0)
-        fail("flush the disk");
-}
-
-static void run_one_by_one(long file, enum kind kind, long count)
-{
-    for (long i = 0; i < WARM_UP; i++)
-        perform_one(file, kind);
-    mark_begin();
-    for (long i = 0; i < count; i++)
-        perform_one(file, kind);
-    mark_end();
-}
-
-static void prepare(struct control_block *block, long file, enum kind kind, long number)
-{
-    *block = (struct control_block){
-        .data = (uint64_t)number, .operation = kind == KIND_READ ? IOCB_CMD_PREAD : IOCB_CMD_PWRITE,
-        .file = (uint32_t)file, .buffer = (uint64_t)buffers[number], .size = BLOCK_SIZE, .offset = next_offset()};
-}
-
-/* Keeps `depth` requests under way: it sends as many as have ended, as fio does. */
-static void run_many(long context, long file, enum kind kind, long depth, long count)
-{
-    static struct control_block blocks[MAXIMUM_DEPTH];
-    struct control_block *batch[MAXIMUM_DEPTH];
-    struct event events[MAXIMUM_DEPTH];
-    long ready = depth, done = -WARM_UP;
-    for (long i = 0; i < depth; i++)
-        events[i].data = (uint64_t)i;
-    while (done < count) {
-        for (long i = 0; i < ready; i++) {
-            batch[i] = &blocks[events[i].data];
-            prepare(batch[i], file, kind, (long)events[i].data);
-        }
-        if (system_call3(SYS_io_submit, context, ready, (long)batch) != ready)
-            fail("submit requests");
-        ready = system_call6(SYS_io_getevents, context, 1, depth, (long)events, 0, 0);
-        if (ready <= 0)
-            fail("wait for requests");
-        for (long i = 0; i < ready; i++)
-            if (events[i].result != BLOCK_SIZE)
-                fail("read or write the disk");
-        if (done < 0 && done + ready >= 0)
-            mark_begin();
-        done += ready;
-    }
-    mark_end();
-    for (long rest = depth - ready; rest > 0; rest -= ready) {
-        ready = system_call6(SYS_io_getevents, context, 1, rest, (long)events, 0, 0);
-        if (ready <= 0)
-            fail("wait for the last requests");
+    uint64_t *word = (uint64_t *)buffer;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t value = first_word(job, block + i, job->generation);
+        for (int j = 0; j < BLOCK / 8; j++)
+            *word++ = value++;
     }
 }
 
-/* Writes all blocks, so that a disk of a pool has units for them. */
-static void fill(long file)
+static void verify(const struct job *job, uint64_t block, uint64_t count)
 {
-    for (long block = 0; block < BLOCKS; block += MAXIMUM_DEPTH)
-        if (system_call6(SYS_pwrite64, file, (long)buffers, sizeof buffers, block * BLOCK_SIZE, 0, 0) != sizeof buffers)
-            fail("fill the disk");
+    const uint64_t *word = (const uint64_t *)buffer;
+    for (uint64_t i = 0; i < count; i++) {
+        uint32_t generation = generations[block + i];
+        uint64_t value = generation == 0 ? 0 : first_word(job, block + i, generation);
+        for (int j = 0; j < BLOCK / 8; j++, word++, value += generation != 0)
+            if (*word != value)
+                report_wrong(job, " contents of block ", block + i, *word, value);
+    }
 }
 
-static void run(long file, const char *task, long count)
+static void set_generations(uint64_t block, uint64_t count, uint32_t generation)
 {
-    static const char *const names[] = {"read", "write", "sync"};
-    static long context;
-    if (context == 0 && system_call3(SYS_io_setup, MAXIMUM_DEPTH, (long)&context, 0) != 0)
-        fail("set up asynchronous requests");
-    for (enum kind kind = KIND_READ; kind <= KIND_SYNC; kind++) {
-        size_t length = 0;
-        char name[8] = "";
-        for (; task[length] >= 'a' && length + 1 < sizeof name; length++)
-            name[length] = task[length];
-        if (!is_equal(name, names[kind]))
-            continue;
-        long depth = parse_number(task + length);
-        if (depth < 1 || depth > MAXIMUM_DEPTH || (kind == KIND_SYNC && depth > 1))
-            fail("understand the depth");
-        if (depth == 1)
-            run_one_by_one(file, kind, count);
-        else
-            run_many(context, file, kind, depth, count);
-        return;
-    }
-    fail("understand the task");
+    for (uint64_t i = 0; i < count; i++)
+        generations[block + i] = generation;
 }
 
-__attribute__((used, noreturn)) static void start(const uint64_t *stack)
+static void finish(struct job *job, const char *what, uint64_t block, uint64_t start, long result, uint64_t expected)
 {
-    char *const *arguments = (char *const *)(stack + 1);
-    if (stack[0] < 4)
-        fail("find the arguments");
-    long file = system_call6(SYS_openat, AT_FDCWD, (long)arguments[1], O_RDWR | O_DIRECT, 0, 0, 0);
-    if (file < 0)
-        fail("open the disk");
-    long count = parse_number(arguments[2]);
-    fill(file);
-    for (uint64_t i = 3; i < stack[0]; i++) {
-        run(file, arguments[i], count);
-        write_text("disk: ");
-        write_text(arguments[i]);
-        write_pairs(" ", (const struct pair[]){{"", (uint64_t)count}, {NULL, 0}});
+    uint64_t time = microseconds() - start;
+    if (time > job->longest)
+        job->longest = time;
+    if (result != (long)expected)
+        report_wrong(job, what, block, (uint64_t)-result, expected);
+}
+
+static void read_blocks(struct job *job, uint64_t block, uint64_t count)
+{
+    uint64_t place = (job->number * job->blocks + block) * BLOCK, start = microseconds();
+    long result = file_call4(SYS_pread64, job->file, (long)buffer, (long)(count * BLOCK), (long)place);
+    finish(job, " read of block ", block, start, result, count * BLOCK);
+    verify(job, block, count);
+}
+
+static void write_blocks(struct job *job, uint64_t block, uint64_t count)
+{
+    job->generation++;
+    fill(job, block, count);
+    uint64_t place = (job->number * job->blocks + block) * BLOCK, start = microseconds();
+    long result = file_call4(SYS_pwrite64, job->file, (long)buffer, (long)(count * BLOCK), (long)place);
+    finish(job, " write of block ", block, start, result, count * BLOCK);
+    set_generations(block, count, job->generation);
+}
+
+static void zero_blocks(struct job *job, uint64_t block, uint64_t count)
+{
+    uint64_t range[] = {(job->number * job->blocks + block) * BLOCK, count * BLOCK}, start = microseconds();
+    finish(job, " zeroing of block ", block, start, file_call4(SYS_ioctl, job->file, BLKZEROOUT, (long)range, 0), 0);
+    set_generations(block, count, 0);
+}
+
+static void operate(struct job *job)
+{
+    uint64_t kind = next_random(job) % 32, block = next_random(job) % job->blocks;
+    uint64_t count = 1 + next_random(job) % LONGEST;
+    if (count > job->blocks - block)
+        count = job->blocks - block;
+    if (kind == 0) {
+        uint64_t start = microseconds();
+        finish(job, " flush at block ", block, start, file_call4(SYS_fsync, job->file, 0, 0, 0), 0);
+    } else if (kind == 1) {
+        zero_blocks(job, block, count);
+    } else if (kind < 16) {
+        write_blocks(job, block, count);
+    } else {
+        read_blocks(job, block, count);
     }
-    write_text("disk: end\n");
+    job->done++;
+}
+
+static void report(const struct job *job)
+{
+    struct pair pairs[] = {
+        {"", job->owner}, {": job ", job->number}, {" done ", job->done}, {" longest ", job->longest}, {NULL, 0}};
+    write_pairs("disk ", pairs);
+}
+
+static __attribute__((noreturn)) void run_job(struct job *job)
+{
+    while (file_call4(SYS_faccessat, AT_FDCWD, (long)"/tmp/stop", 0, 0) != 0) {
+        operate(job);
+        if (job->done % REPORT_INTERVAL == 0)
+            report(job);
+    }
+    for (uint64_t block = 0; block < job->blocks; block++)
+        read_blocks(job, block, 1);
+    report(job);
     exit_process(0);
+}
+
+__attribute__((used, noreturn)) static void run(long *stack)
+{
+    if (stack[0] != 6)
+        fail("start without DEVICE OWNER JOBS BLOCKS SEED");
+    uint64_t jobs = parse_number((const char *)stack[4]), failed = 0;
+    struct job job = {.owner = parse_number((const char *)stack[3]), .blocks = parse_number((const char *)stack[5])};
+    uint64_t seed = parse_number((const char *)stack[6]);
+    if (job.blocks == 0 || job.blocks > MAXIMUM_BLOCKS)
+        fail("use so many blocks");
+    for (; job.number < jobs; job.number++) {
+        job.state = mix(mix(seed) ^ job.number);
+        job.file = open_file((const char *)stack[2], O_RDWR | O_DIRECT);
+        if (job.file < 0)
+            fail("open the device");
+        long child = fork_process();
+        if (child == 0)
+            run_job(&job);
+        if (child < 0)
+            fail("start a job");
+    }
+    for (uint64_t i = 0; i < jobs; i++) {
+        int status = -1;
+        system_call6(SYS_wait4, -1, (long)&status, 0, 0, 0, 0);
+        failed += status != 0;
+    }
+    struct pair pairs[] = {{"", job.owner}, {": end ", failed}, {NULL, 0}};
+    write_pairs("disk ", pairs);
+    exit_process(failed != 0);
 }
 
 __asm__(".globl _start\n"
@@ -180,4 +193,4 @@ __asm__(".globl _start\n"
         "mov    x29, xzr\n"
         "mov    x30, xzr\n"
         "mov    x0, sp\n"
-        "b      start\n");
+        "b      run\n");

@@ -19,7 +19,7 @@ struct RequestBenchmark {
         fileprivate var system: String { self == .pool ? "pool" : "whole" }
     }
 
-    /// The tasks of Guests/Linux/disk.c: a kind of request, and the number of requests under way.
+    /// The tasks of Guests/Linux/requests.c: a kind of request, and the number of requests under way.
     static let tasks = ["read1", "write1", "sync1", "read32", "write32"]
 
     /// Time follows the instructions, but an idle board waits for its disk in real time. It would otherwise jump to its
@@ -75,8 +75,8 @@ struct RequestBenchmark {
             for event in session.wait(timeout: deadline - .now) {
                 switch event {
                 case .line(_, let text):
-                    if text.contains("disk: ") { Progress.say(text) }
-                    if text.contains("disk: end") { return }
+                    if text.contains("requests: ") { Progress.say(text) }
+                    if text.contains("requests: end") { return }
                 case .ended: throw Failure("the board went off before the requests had ended")
                 case .output, .readable: break
                 }
@@ -89,7 +89,7 @@ struct RequestBenchmark {
     }
 }
 
-/// The program Guests/Linux/disk.c in a Debian machine, which runs it in the place of a shell.
+/// The program Guests/Linux/requests.c in a Debian machine, which runs it in the place of a shell.
 private struct DiskWorkload {
     var tasks: [String]
     var count: Int
@@ -98,12 +98,12 @@ private struct DiskWorkload {
     func added(to machine: MachineDescription, workspace: Workspace) throws -> MachineDescription {
         let files = try GuestFiles(of: machine, workspace: workspace)
         var archive = CpioArchive()
-        let program = try LinuxWorkload(workspace: workspace, name: "disk").build()
-        archive.add(file: "disk", contents: program, permissions: 0o755)
-        let command = "/disk /dev/vda \(count) \(tasks.joined(separator: " "))"
+        let program = try LinuxWorkload(workspace: workspace, name: "requests").build()
+        archive.add(file: "requests", contents: program, permissions: 0o755)
+        let command = "/requests /dev/vda \(count) \(tasks.joined(separator: " "))"
         archive.add(
             file: "etc/inittab", contents: Data("::sysinit:/etc/start\n::once:\(command)\n".utf8), permissions: 0o644)
-        let initrd = workspace.guests.appendingPathComponent("disk.cpio")
+        let initrd = workspace.guests.appendingPathComponent("requests.cpio")
         let base = try files.initrd.map { try Data(contentsOf: $0) } ?? Data()
         try (base + archive.finished()).writeWhole(to: initrd)
         var changed = machine
