@@ -72,6 +72,8 @@ public struct DiskTemplate: Sendable, Equatable {
     public var size: UInt64?
     /// The file with the first contents: raw, qcow2 or vmdk.
     public var image: URL?
+    /// The Debian whose root file system it holds, which the tool makes.
+    public var debian: DebianSystem?
 
     public init(name: String, boardDisk: String, size: UInt64? = nil, image: URL? = nil) {
         (self.name, self.boardDisk, self.size, self.image) = (name, boardDisk, size, image)
