@@ -137,11 +137,14 @@ public struct DiskDescription: Sendable, Equatable {
 public enum DiskTenant {
     public static let storage = "storage"
     public static let driver = "block-driver"
+    /// The tenant at whose console the tool types orders.
+    public static let control = "disk-control"
 
     /// Returns the name of the tenant that serves a machine's disks.
     public static func backend(of machine: String) -> String { "\(machine).disks" }
 
     static let storageProgram = "Storage"
     static let driverProgram = "BlockDriver"
+    static let controlProgram = "DiskConsole"
     static let backendProgram = "Backend"
 }

@@ -8,8 +8,8 @@ extension SystemTests {
     /// `ENTENTE_KILLS` is the number of kills (`./entente test --kills 1000`), and `ENTENTE_SEED` repeats the moments
     /// of an earlier run.
     @Suite(.serialized) struct KillTests {
-        static let kills = number("ENTENTE_KILLS") ?? 20
-        static let seed = number("ENTENTE_SEED") ?? UInt64.random(in: 1 ... .max)
+        static let kills = TestEnvironment.number("ENTENTE_KILLS") ?? 20
+        static let seed = TestEnvironment.seed
         static let examples =
             ((try? FileManager.default.contentsOfDirectory(atPath: Repository.file("examples").path)) ?? [])
             .filter { !$0.contains(".") && !dyingByThemselves.contains($0) }.sorted()
@@ -18,7 +18,7 @@ extension SystemTests {
 
         @Test(arguments: examples)
         func everyPartComesBack(example: String) throws {
-            var random = Xorshift(state: Self.seed)
+            var random = SeededRandom(seed: Self.seed)
             var system = try KilledSystem("examples/\(example)")
             for kill in 1...max(Self.kills, 1) {
                 let victim = system.victims[Int.random(in: 0..<system.victims.count, using: &random)]
@@ -36,10 +36,6 @@ extension SystemTests {
             try system.expectMachinesWork()
             print("'\(example)' survived \(Self.kills) kills, ENTENTE_SEED=\(Self.seed)")
         }
-
-        private static func number<Number: FixedWidthInteger>(_ variable: String) -> Number? {
-            ProcessInfo.processInfo.environment[variable].flatMap { Number($0) }
-        }
     }
 }
 
@@ -51,13 +47,8 @@ private struct KilledSystem {
     private var lives: [String: Int] = [:]
     private let machines: [String]
 
-    /// The limit is never reached, because no second restart happens within `span`.
-    private static let endless = RestartDescription(
-        limit: 1, span: TimeSpan(milliseconds: 1), backoff: TimeSpan(milliseconds: 5),
-        backoffLimit: TimeSpan(milliseconds: 5))
-
     init(_ path: String) throws {
-        system = try RunningSystem(path, restart: KilledSystem.endless)
+        system = try RunningSystem(path, restart: .endless)
         let names = system.manifest.tenants.map(\.name)
         victims = ["serial"] + names
         machines = system.manifest.machines.map(\.name)
@@ -104,13 +95,9 @@ private struct KilledSystem {
     }
 }
 
-private struct Xorshift: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state &* 0x2545_F491_4F6C_DD1D
-    }
+extension RestartDescription {
+    /// The limit is never reached, because no second restart happens within `span`.
+    static let endless = RestartDescription(
+        limit: 1, span: TimeSpan(milliseconds: 1), backoff: TimeSpan(milliseconds: 5),
+        backoffLimit: TimeSpan(milliseconds: 5))
 }

@@ -46,6 +46,7 @@ package struct PreparedBoot {
             arguments += try counter.arguments(kernel: system.kernel)
         }
         channels = system.channels
+        if let disks, channels[named: DiskTenant.control] != nil { try OpenDisks(disks).write(to: files.disks) }
         framing = .multiplexed
         (machineMemory, machineFiles) = (system.machineMemory, system.machineFiles)
     }

@@ -38,7 +38,7 @@ final class RunningSystem {
         _ path: String, board overrides: BoardOverrides = BoardOverrides(), options: BootOptions = BootOptions(),
         restart: RestartDescription? = nil, consoleDriver driver: String? = nil, programs: [String: String] = [:],
         bare machine: String? = nil,
-        breaking function: String? = nil, changing change: (inout TenantDescription) -> Void = { _ in }
+        breaking function: String? = nil, changing change: (inout TenantDescription) throws -> Void = { _ in }
     ) throws {
         let workspace = Workspace(root: Repository.root)
         var manifest = try workspace.manifest(at: Repository.file(path).path, overriding: overrides)
@@ -54,7 +54,7 @@ final class RunningSystem {
             let changed = try LinuxWorkload(workspace: workspace, name: program).added(to: machine)
             manifest.tenants[index] = .machine(changed)
         }
-        for index in manifest.tenants.indices { change(&manifest.tenants[index]) }
+        for index in manifest.tenants.indices { try change(&manifest.tenants[index]) }
         self.manifest = manifest
         if let machine {
             guard let description = manifest.machines.first(where: { $0.name == machine }) else {
