@@ -3,7 +3,7 @@
 /// Half of the pool is reserved in equal parts, and each disk can always have its part. The other half belongs to any
 /// disk that needs it. A disk that never gives anything back therefore leaves the reserved parts of all others.
 struct Shares {
-    private var used = InlineArray<8, Int>(repeating: 0)
+    private(set) var used = InlineArray<8, Int>(repeating: 0)
     private var free: Int
     /// The part of each disk.
     private var reserve = 0

@@ -149,8 +149,9 @@ final class AttackedRun {
         guard guest.finishReset() else { return fail("the reset never ends") }
         drain()
         let backend = run.backend
-        if !backend.table.isEmpty || backend.table.waitingCount != 0 || backend.outstanding != 0 {
-            fail("chains are left over")
+        if !backend.table.isEmpty || backend.table.waitingSlots != 0 { fail("chains are left over") }
+        for shares in [backend.chainShares, backend.pageShares, backend.requestShares] {
+            if (0..<8).contains(where: { shares.used[$0] != 0 }) { fail("a disk's share is left over") }
         }
         if backend.pages.freeCount != options.window / 4096 { fail("pages are left over") }
         if run.world.connection.contains(where: { $0.request != nil }) { fail("requests are left over") }
