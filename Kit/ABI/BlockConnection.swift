@@ -62,7 +62,7 @@ public enum BlockOperation: UInt8, Equatable, Sendable {
 /// A request for blocks of one disk. Sectors have 512 bytes, whatever the disk's own blocks are.
 public struct BlockRequest: Equatable, Sendable {
     public var operation: BlockOperation
-    /// True if a write must be durable before it is answered.
+    /// True if a write, a discard or a write of zeroes must be durable before it is answered.
     public var forcesUnitAccess: Bool
     /// The number of the disk in the connection's table of disks.
     public var disk: UInt16

@@ -21,13 +21,14 @@ extension BlockBackend {
     private func submitWhole(_ number: Int) {
         let chain = table.chains[number]
         guard !chain.isSubmitted else { return }
-        let disk = UInt16(truncatingIfNeeded: slots[Int(chain.slot)].number)
+        let slot = Int(chain.slot)
         // A flush has no sector.
+        let isFlush = chain.operation == .flush
         let request = BlockRequest(
-            chain.operation, disk: disk, sector: chain.operation == .flush ? 0 : chain.sector,
-            length: UInt32(truncatingIfNeeded: chain.length))
-        guard requestShares.allowance(Int(chain.slot)) > 0 else { return }
-        guard submit(request, Part(chain: number, length: chain.length, slot: Int(chain.slot))) else { return }
+            chain.operation, disk: UInt16(truncatingIfNeeded: slots[slot].number), sector: isFlush ? 0 : chain.sector,
+            length: UInt32(truncatingIfNeeded: chain.length), forcesUnitAccess: !isFlush && !hasWriteCache(slot))
+        guard requestShares.allowance(slot) > 0 else { return }
+        guard submit(request, Part(chain: number, length: chain.length, slot: slot)) else { return }
         table.chains[number].isSubmitted = true
     }
 

@@ -39,6 +39,13 @@ public enum StorageEvent: Equatable, Sendable {
     case opened(boardDisk: Int)
     /// The disk of the board has no usable pool.
     case notOpened(boardDisk: Int, PoolError)
+    /// The disk of the board has failed while the pool wrote metadata. Requests that change it end with errors, until
+    /// `resumed`.
+    case stopped(boardDisk: Int)
+    /// The disk of the board works again, and the pool has written what it had not.
+    case resumed(boardDisk: Int)
+    /// The pool has found structures or data damaged: so many times since it was opened.
+    case damaged(boardDisk: Int, count: UInt64)
     /// The disk of the board has no valid partition table, although a client's disk is a partition of it.
     case noPartitions(boardDisk: Int)
     /// The pool has no disk of the name of a client's disk.

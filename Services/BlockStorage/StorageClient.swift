@@ -75,6 +75,12 @@ struct StoragePool<Memory: PoolMemory, Log: RecoveryLog> {
     let offset: Int
     let log: Log
     var pool: Pool<Memory, Log>?
+    /// The second in which the pool last tried again what its disk had failed; nil if it has not tried.
+    var lastAttempt: UInt64?
+    // The events of which the observer has heard.
+    var reportedDamage: UInt64 = 0
+    var hasReportedFailure = false
+    var reportedError: PoolError?
 
     init(boardDisk: Int, memory: Memory, memorySize: Int, offset: Int, log: Log) {
         (self.boardDisk, self.memory, self.memorySize, self.offset) = (boardDisk, memory, memorySize, offset)

@@ -85,7 +85,7 @@ extension StorageServer {
     /// Publishes sectors of a disk of the board as a client's disk, unless the client knows it so already.
     mutating func publishPart(_ sectors: Range<UInt64>, of board: BlockDisk, as number: Int, of client: Int) {
         var description = board
-        description.capacity = UInt64(sectors.count)
+        description.capacity = sectors.upperBound - sectors.lowerBound
         if clients[client].disks[number].isReadOnly { description.features.insert(.readOnly) }
         clients[client].disks[number].start = sectors.lowerBound
         guard clients[client].disks[number].description != description else { return }

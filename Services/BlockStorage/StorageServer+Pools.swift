@@ -37,16 +37,14 @@ extension StorageServer {
     private mutating func open(_ index: Int) {
         guard let disk = usableDisk(pools[index].boardDisk), let memory = pools[index].memory else { return }
         let units = UInt32(clamping: disk.capacity / UInt64(PoolLayout.sectorsPerUnit))
-        let records = PoolLayout.recordCount(units: units)
-        let fixed = PoolBuffers(units: units, records: records, slots: 0).size
-        let slots = (pools[index].memorySize - fixed) / PoolLayout.unitSize
         pools[index].memory = nil
-        guard slots >= 32 else {
+        // The disk may have grown since the pool was made, so its size does not say how much memory the pool needs.
+        guard let sizes = PoolBuffers.fitting(pools[index].memorySize, units: units) else {
             pools[index].state = .failed
-            return observer.note(.notOpened(boardDisk: pools[index].boardDisk, .tooLarge))
+            return observer.note(.notOpened(boardDisk: pools[index].boardDisk, .badSize))
         }
         var pool = Pool(
-            memory: memory, log: pools[index].log, units: units, records: records, slots: slots,
+            memory: memory, log: pools[index].log, units: sizes.units, records: sizes.records, slots: sizes.slots,
             requests: operationsPerDisk + Self.ticketCount)
         pool.passesDiscards = disk.features.contains(.discard)
         if disk.features.contains(.readOnly) { pool.readOnlyReason = .owner }
@@ -59,10 +57,14 @@ extension StorageServer {
         guard let pool = pools[index].pool else { return }
         if pool.isMounted {
             pools[index].state = .open
+            pools[index].reportedError = nil
             observer.note(.opened(boardDisk: pools[index].boardDisk))
         } else if let failure = pool.mountFailure {
             pools[index].state = .failed
-            pools[index].pool = nil
+            // Another attempt can open the pool only if the disk has failed.
+            if failure != .device { pools[index].pool = nil }
+            guard pools[index].reportedError != failure else { return }
+            pools[index].reportedError = failure
             observer.note(.notOpened(boardDisk: pools[index].boardDisk, failure))
         }
     }

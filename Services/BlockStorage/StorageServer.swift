@@ -4,7 +4,8 @@ import DiskPool
 /// Serves the disks of clients from the disks of the board, through the driver.
 ///
 /// The owner calls `run` whenever the driver has answered or a client has submitted requests. `run` never waits. It
-/// ends when nothing can go on until the next event.
+/// ends when nothing can go on until the next event, unless it leaves work, which `hasWork` says. While `hasTrouble`,
+/// the owner sets `second`, and calls `run` at least once a second.
 ///
 /// A request belongs to one of these places: its client's connection, a lane of the client (StorageLane.swift), or the
 /// table of operations. Each disk of the board has a part of that table and of the driver's slots, so that one that does
@@ -32,6 +33,8 @@ public struct StorageServer<
     var tickets = [StorageTicket](repeating: StorageTicket(), count: 4)
     var lastTicket = 0
     var order: UInt64 = 0
+    /// The present time in seconds. It matters only while `hasTrouble`.
+    public var second: UInt64 = 0
     /// The lane whose turn is next.
     var turn = 0
     /// The number of flushes of whole disks that wait for older requests.
@@ -104,6 +107,7 @@ public struct StorageServer<
 
     /// Does everything that can be done now.
     public mutating func run() {
+        continuePools()
         var goesOn = true
         while goesOn {
             goesOn = takeDriverAnswers()
@@ -114,6 +118,7 @@ public struct StorageServer<
             if waitingFlushes > 0, sendWaitingFlushes() { goesOn = true }
             if sendPoolRequests() { goesOn = true }
         }
+        reportTrouble()
     }
 
     // MARK: The driver

@@ -52,6 +52,8 @@ final class FakeBoard {
     var capacity = 64
     /// The sectors of disk 0 whose accesses fail.
     var failing: Set<UInt64> = []
+    /// The operations of disk 0 that fail, whatever their sectors are.
+    var failingOperations: [BlockOperation] = []
     /// All requests so far.
     var history: [BlockRequest] = []
 
@@ -84,7 +86,9 @@ final class FakeBoard {
     func finish(_ index: Int) {
         let request = pending.remove(at: index)
         let range = request.sector..<request.sector + UInt64(request.length / 512)
-        let fails = request.disk == 0 && range.contains { failing.contains($0) }
+        let fails =
+            request.disk == 0
+            && (range.contains { failing.contains($0) } || failingOperations.contains(request.operation))
         if !fails { for sector in range { transfer(request, sector) } }
         answers.append((request.cookie, fails ? .ioError : .ok))
     }

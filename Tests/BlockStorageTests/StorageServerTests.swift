@@ -5,14 +5,14 @@ import Testing
 
 /// Tests the storage component's logic with a driver and clients of the test.
 @Suite struct StorageServerTests {
-    private typealias Server = StorageServer<ClientEnd, DriverEnd, HostMemory, HostLog, Observer>
+    typealias Server = StorageServer<ClientEnd, DriverEnd, HostMemory, HostLog, Observer>
 
     private static let windowSize = 1 << 20
     private static let poolSize = 4 << 20
     private static let units: UInt32 = 4096
 
     /// A board with a pool on disk 0 and plain disks 1 and 2, and clients.
-    private final class System {
+    final class System {
         let memory: HostMemory
         let board: FakeBoard
         let clients: [FakeClient]
@@ -81,8 +81,8 @@ import Testing
         /// Runs until nothing is outstanding. The driver answers in the order that `choose` picks.
         func settle(_ choose: (Int) -> Int = { _ in 0 }) {
             server.run()
-            while !board.pending.isEmpty {
-                board.finish(choose(board.pending.count))
+            while !board.pending.isEmpty || server.hasWork {
+                if !board.pending.isEmpty { board.finish(choose(board.pending.count)) }
                 server.run()
             }
         }
@@ -114,7 +114,7 @@ import Testing
     }
 
     private static let whole = StorageDisk(.whole, boardDisk: 1, isReadOnly: false)
-    private static func pool(_ name: String) -> StorageDisk {
+    static func pool(_ name: String) -> StorageDisk {
         StorageDisk(.pool(PoolName(name.utf8)!), boardDisk: 0, isReadOnly: false)
     }
 

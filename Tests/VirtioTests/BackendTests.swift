@@ -22,6 +22,17 @@ import Testing
         }
     }
 
+    /// A guest that turns the write cache off gets the answer to each change when the change is durable.
+    @Test(arguments: [false, true]) func forcesEachChangeWithoutACache(hasCache: Bool) {
+        let run = Run(seed: 3)
+        if !hasCache { #expect(run.drivers[0].write(VirtioRegister.configuration + 32, 0, size: 1)) }
+        for _ in 0..<1500 { run.step() }
+        #expect(run.drain() && run.failures.isEmpty)
+        #expect(run.world.rangeRequests.count > 5)
+        #expect(run.world.rangeRequests.allSatisfy { $0.forcesUnitAccess != hasCache })
+        #expect(run.world.forcedWrites > 5 || hasCache)
+    }
+
     /// Kills the backend at accesses to shared memory that the seed chooses.
     @Test(arguments: forms.indices) func losesNothingIfItIsKilled(form: Int) {
         var kills = 0

@@ -78,7 +78,13 @@ package final class PoolFile {
     }
 
     private func mount() throws {
+        var attempts = 1
         run()
+        while pool.mountFailure == .device, attempts < Pool<HostPoolMemory, NoRecoveryLog>.openAttempts {
+            attempts += 1
+            pool.retry()
+            run()
+        }
         guard pool.isMounted else {
             throw (pool.mountFailure ?? .device).failure("the pool in \(file.shortPath)")
         }
@@ -138,8 +144,14 @@ package final class PoolFile {
 
     /// Performs the pool's requests to its device, until there are no more.
     private func run() {
-        while let request = pool.nextDeviceRequest() {
-            pool.deviceFinished(request.tag, succeeded: isDone(request))
+        while true {
+            if let request = pool.nextDeviceRequest() {
+                pool.deviceFinished(request.tag, succeeded: isDone(request))
+            } else if pool.hasWork {
+                pool.advance()
+            } else {
+                return
+            }
         }
     }
 

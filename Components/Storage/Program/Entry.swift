@@ -16,6 +16,7 @@ func ententeMain(_ argument: UInt64) {
 
 struct Storage {
     var server: StorageServer<BlockServer, DriverEnd, PoolWindow, RecoveryMemory, Report>
+    private let alarm = Alarm(raising: .number(63))
 
     init() {
         let windows = ClientWindows()
@@ -101,9 +102,14 @@ struct Storage {
     }
 
     mutating func work() {
-        server.run()
-        server.driver.notify()
-        server.notifyClients { $0.notify() }
+        repeat {
+            if server.hasTrouble { server.second = Clock.now / Clock.frequency }
+            server.run()
+            server.driver.notify()
+            server.notifyClients { $0.notify() }
+        } while server.hasWork
+        // A disk that has failed is tried again although no request comes.
+        if server.hasTrouble { alarm.set(after: .seconds(1)) }
     }
 
     /// Announces to all peers that this component will sleep. Returns false if a peer has work for it.
