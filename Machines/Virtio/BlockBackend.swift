@@ -14,7 +14,8 @@ import VirtualPlatform
 /// *stale*: their requests run to their ends, but nothing of them reaches the guest. The queue's next life begins when
 /// the slot has no stale chains, so that an old write cannot overwrite a newer one.
 /// - *The lives of the backend.* A chain that was taken is marked (InFlight.swift). For each disk, a new life waits
-/// until storage has answered all requests of the life before, and then performs the marked chains from their beginning.
+/// until storage has answered all requests of the life before, and then performs the marked chains from their
+/// beginning.
 /// - *Back-pressure.* A chain that finds no request or no page of the window waits. While one waits, none of its disk
 /// is taken. Each disk has a part of the chains, the requests and the window (Shares.swift), so that one that does not
 /// answer delays no other.

@@ -8,9 +8,9 @@ import DiskPool
 /// the owner sets `second`, and calls `run` at least once a second.
 ///
 /// A request belongs to one of these places: its client's connection, a lane of the client (StorageLane.swift), or the
-/// table of operations. Each disk of the board has a part of that table and of the driver's slots, so that one that does
-/// not answer delays nobody else. A lane has a share of its disk's part, so a client that floods the server fills only
-/// its own lanes (StorageServer+Shares.swift). Requests for a whole disk go straight to the driver
+/// table of operations. Each disk of the board has a part of that table and of the driver's slots, so that one that
+/// does not answer delays nobody else. A lane has a share of its disk's part, so a client that floods the server fills
+/// only its own lanes (StorageServer+Shares.swift). Requests for a whole disk go straight to the driver
 /// (StorageServer+Whole.swift), and all others to a pool (StorageServer+Pools.swift).
 public struct StorageServer<
     Source: BlockRequestSource, Sink: BlockRequestSink, Memory: PoolMemory, Log: RecoveryLog, Observer: StorageObserver

@@ -28,8 +28,8 @@ extension SystemTests {
             #expect(typed <= hand + 5, "\(typed) and \(hand)")
         }
 
-        /// A request of a machine's disk costs no more than `Benchmarks/disk.json` promises, in the parts of Entente. The
-        /// guest's own instructions depend on the times at which the host's disk answers.
+        /// A request of a machine's disk costs no more than `Benchmarks/disk.json` promises, in the parts of Entente.
+        /// The guest's own instructions depend on the times at which the host's disk answers.
         @Test(arguments: [RequestBenchmark.Subject.whole, .pool])
         func everyRequestKeepsBelowItsCeiling(_ subject: RequestBenchmark.Subject) throws {
             let ceilings = try JSONDecoder().decode(

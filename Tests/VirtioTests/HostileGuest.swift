@@ -135,7 +135,8 @@ final class HostileGuest {
         set(VirtioRegister.queueReady, 0)
     }
 
-    /// Begins a reset, and gives up if the monitor holds the store. The memory is the guest's own once the reset is done.
+    /// Begins a reset, and gives up if the monitor holds the store. The memory is the guest's own once the reset is
+    /// done.
     func beginReset() {
         count("reset")
         if driver.write(VirtioRegister.status, 0) { run.world.forbiddenRAM = memory }

@@ -58,8 +58,8 @@ final class ConsoleTexts {
         guard !system.hasEnded else { throw SystemFailure(description: "the board went off") }
     }
 
-    /// Returns the new output. Its lines end with a line feed alone, because Swift counts two characters of a line's end
-    /// as one.
+    /// Returns the new output. Its lines end with a line feed alone, because Swift counts two characters of a line's
+    /// end as one.
     private func newText(of console: String) throws -> String {
         String(decoding: try system.takeOutput(of: console).utf8.filter { $0 != UInt8(ascii: "\r") }, as: UTF8.self)
     }

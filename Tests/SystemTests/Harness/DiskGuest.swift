@@ -8,7 +8,8 @@ import SystemImage
 /// built ext4 into the kernel.
 ///
 /// The script `/work MODE` mounts the first disk, appends records to a log (`Guests/Linux/append.c`), and inserts rows
-/// into a database of sqlite, whose journal has the given mode. The console tells of each record and row that is durable.
+/// into a database of sqlite, whose journal has the given mode. The console tells of each record and row that is
+/// durable.
 struct DiskGuest {
     let workspace: Workspace
 

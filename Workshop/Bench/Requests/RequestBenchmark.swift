@@ -2,8 +2,8 @@ import Foundation
 import SystemImage
 import Tool
 
-/// Counts the instructions of requests to a disk: of a machine on the bare board, and of the same machine on Entente with
-/// a whole disk and with a disk of a pool.
+/// Counts the instructions of requests to a disk: of a machine on the bare board, and of the same machine on Entente
+/// with a whole disk and with a disk of a pool.
 struct RequestBenchmark {
     let workspace: Workspace
     /// The requests of each task.

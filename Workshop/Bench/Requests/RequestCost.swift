@@ -10,8 +10,8 @@ struct RequestCost {
     /// The functions with the most instructions.
     var functions: [(part: String, name: String, instructions: Double)] = []
 
-    /// The median of the kernel's instructions between two parts that followed each other on a core: from the store to a
-    /// doorbell to the first instruction of the backend, and from the backend's last instruction to the guest.
+    /// The median of the kernel's instructions between two parts that followed each other on a core: from the store to
+    /// a doorbell to the first instruction of the backend, and from the backend's last instruction to the guest.
     var latencies: [(name: String, instructions: Double)] = []
 
     var total: Double { parts.reduce(0) { $0 + $1.instructions } }
