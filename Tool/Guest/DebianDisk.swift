@@ -43,7 +43,7 @@ package struct DebianDisk {
         var isDone = false
         let setupLog = workspace.logs.appendingPathComponent("\(system.templateName).log")
         defer { if !isDone { try? FileManager.default.removeItem(at: work) } }
-        let tree = try DebianTree(
+        let tree = DebianTree(
             folder: work, system: system,
             apt: PrivateApt(
                 folder: workspace.debian.appendingPathComponent("apt"), architecture: "arm64"))
