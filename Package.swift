@@ -7,6 +7,7 @@ import PackageDescription
 let abi = Target.Dependency.product(name: "ABI", package: "Kit")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let orders = Target.Dependency.product(name: "DiskOrders", package: "Services")
 let pool = Target.Dependency.product(name: "DiskPool", package: "Services")
 let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
 
@@ -24,7 +25,7 @@ let package = Package(
         .target(name: "SystemImage", dependencies: [abi, pool, yaml], path: "System"),
         // This target has the commands for users.
         .target(
-            name: "Tool", dependencies: ["SystemImage", abi, arguments, logging, pool], path: "Tool",
+            name: "Tool", dependencies: ["SystemImage", abi, arguments, logging, orders, pool], path: "Tool",
             exclude: ["Program"]),
         // This target is for the work on this repository. It has benchmarks, the test runner, mutants, and checks.
         .target(
@@ -33,7 +34,7 @@ let package = Package(
         .executableTarget(
             name: "entente", dependencies: ["SystemImage", "Tool", "Workshop", arguments], path: "Tool/Program"),
         .testTarget(name: "SystemImageTests", dependencies: ["SystemImage", abi, yaml]),
-        .testTarget(name: "ToolTests", dependencies: ["SystemImage", "Tool", "Workshop", abi, logging, pool]),
+        .testTarget(name: "ToolTests", dependencies: ["SystemImage", "Tool", "Workshop", abi, logging, orders, pool]),
         .testTarget(name: "SystemTests", dependencies: ["SystemImage", "Tool", "Workshop"]),
     ]
 )

@@ -24,6 +24,7 @@ let programs: KeyValuePairs<String, String> = [
     "HostileReset": "Hostile/Reset",
     "HostileContention": "Hostile/Contention",
     "HostileBell": "Hostile/Bell",
+    "HostileDisks": "Hostile/Disks",
     "DebugGuest": "Debug",
     "PanicGuest": "Failures/Panic",
     "HangGuest": "Failures/Hang",
@@ -38,9 +39,12 @@ let package = Package(
     targets: [
         .target(name: "GuestHardware", path: "Hardware"),
         .target(name: "GuestSupport", dependencies: ["GuestHardware"], path: "Support"),
+        .target(name: "DiskSupport", dependencies: ["GuestHardware", "GuestSupport"], path: "Disks"),
         .target(name: "HostileSupport", dependencies: ["GuestHardware", "GuestSupport"], path: "Hostile/Support"),
     ]
         + programs.map {
-            .target(name: $0.key, dependencies: ["GuestHardware", "GuestSupport", "HostileSupport"], path: $0.value)
+            .target(
+                name: $0.key, dependencies: ["GuestHardware", "GuestSupport", "HostileSupport", "DiskSupport"],
+                path: $0.value)
         }
 )

@@ -8,6 +8,7 @@ let package = Package(
         .library(name: "Supervision", targets: ["Supervision"]),
         .library(name: "SerialConsole", targets: ["SerialConsole"]),
         .library(name: "DiskPool", targets: ["DiskPool"]),
+        .library(name: "DiskOrders", targets: ["DiskOrders"]),
         .library(name: "BlockStorage", targets: ["BlockStorage"]),
         .library(name: "VirtioBlock", targets: ["VirtioBlock"]),
     ],
@@ -17,7 +18,8 @@ let package = Package(
     } + [
         .target(
             name: "BlockStorage", dependencies: [.product(name: "ABI", package: "Kit"), "DiskPool"],
-            path: "BlockStorage")
+            path: "BlockStorage"),
+        .target(name: "DiskOrders", dependencies: ["DiskPool"], path: "DiskOrders"),
     ]
 )
 

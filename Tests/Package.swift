@@ -19,7 +19,7 @@ let threadTests = [
 ]
 let testsWithoutThreads = [
     "InterleavingTests", "SupervisionTests", "SerialConsoleTests", "DiskPoolTests", "BlockStorageTests",
-    "VirtioBlockTests", "VirtioTests",
+    "DiskOrdersTests", "VirtioBlockTests", "VirtioTests",
 ]
 let hasThreadTestsOnly = Context.environment["ENTENTE_THREADS"] != nil
 
@@ -72,6 +72,13 @@ let package = Package(
         .testTarget(
             name: "DiskPoolTests", dependencies: ["TestSupport", .product(name: "DiskPool", package: "Services")],
             path: "DiskPoolTests"),
+        .testTarget(
+            name: "DiskOrdersTests",
+            dependencies: [
+                .product(name: "DiskOrders", package: "Services"),
+                .product(name: "DiskPool", package: "Services"),
+            ],
+            path: "DiskOrdersTests"),
         .testTarget(
             name: "EntenteTests",
             dependencies: [

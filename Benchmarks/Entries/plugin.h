@@ -1,5 +1,5 @@
-/* The part of QEMU's plugin interface (version 1) that entries.c uses, because not every system packages QEMU's
-   header. */
+/* The part of QEMU's plugin interface (version 1) that entries.c and Requests/requests.c use, because not every
+   system packages QEMU's header. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -16,10 +16,13 @@ typedef struct qemu_info_t {
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
+enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
 
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, void (*callback)(qemu_plugin_id_t, struct qemu_plugin_tb *));
 void qemu_plugin_register_vcpu_insn_exec_cb(
     struct qemu_plugin_insn *, void (*callback)(unsigned vcpu, void *data), enum qemu_plugin_cb_flags, void *data);
+void qemu_plugin_register_vcpu_insn_exec_inline(
+    struct qemu_plugin_insn *, enum qemu_plugin_op, void *counter, uint64_t addend);
 void qemu_plugin_register_vcpu_tb_exec_cb(
     struct qemu_plugin_tb *, void (*callback)(unsigned vcpu, void *data), enum qemu_plugin_cb_flags, void *data);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);

@@ -1,14 +1,20 @@
 // swift-tools-version: 6.2
-// The storage component. It has a package of its own because it uses a heap, which the other components of this
-// repository do without.
+// The storage component, and the console by which the host's tool controls its disks. They have a package of their own
+// because they use a heap, which most components of this repository do without.
 import PackageDescription
 
 let programs: KeyValuePairs<String, [Target.Dependency]> = [
     "Storage": [
         "DiskControl", .product(name: "BlockStorage", package: "Services"),
         .product(name: "DiskPool", package: "Services"),
-    ]
+    ],
+    "DiskConsole": [
+        "DiskControl", .product(name: "DiskOrders", package: "Services"),
+        .product(name: "DiskPool", package: "Services"),
+    ],
 ]
+/// The folders of the programs.
+let folders = ["Storage": "Program", "DiskConsole": "Console"]
 
 let kit: [Target.Dependency] = [.product(name: "ABI", package: "Kit"), .product(name: "Entente", package: "Kit")]
 
@@ -18,5 +24,5 @@ let package = Package(
         + programs.map { .library(name: $0.key + "Image", type: .static, targets: [$0.key]) },
     dependencies: [.package(path: "../../Kit"), .package(path: "../../Services")],
     targets: [.target(name: "DiskControl", dependencies: kit, path: "Control")]
-        + programs.map { .target(name: $0.key, dependencies: kit + $0.value, path: "Program") }
+        + programs.map { .target(name: $0.key, dependencies: kit + $0.value, path: folders[$0.key]) }
 )

@@ -4,10 +4,17 @@
 #include <stdint.h>
 
 enum system_call {
+    SYS_io_setup = 0,
+    SYS_io_submit = 2,
+    SYS_io_getevents = 4,
+    SYS_openat = 56,
     SYS_close = 57,
     SYS_pipe2 = 59,
     SYS_read = 63,
     SYS_write = 64,
+    SYS_pread64 = 67,
+    SYS_pwrite64 = 68,
+    SYS_fsync = 82,
     SYS_exit = 93,
     SYS_nanosleep = 101,
     SYS_clock_gettime = 113,
@@ -31,6 +38,9 @@ enum {
     SIGCHLD = 17,
     CLONE_VM = 0x100,
     CLONE_VFORK = 0x4000,
+    AT_FDCWD = -100,
+    O_RDWR = 2,
+    O_DIRECT = 0x10000,
     PROT_READ_WRITE = 3,
     MAP_PRIVATE_ANONYMOUS = 0x22,
     MADV_NOHUGEPAGE = 15,

@@ -28,6 +28,8 @@ public enum BlockConnectionLayout {
 
     /// The offset of a UInt32 that is 1 while the server sleeps, so that a request must wake it.
     public static let serverSleeps = 0
+    /// The offset of a UInt64 that the server counts up after each change of a description.
+    public static let descriptionChanges = 8
     public static let answered = 64
     /// The offset of the table of disks, each of `diskSize` bytes.
     public static let disks = 128
@@ -60,7 +62,7 @@ public enum BlockOperation: UInt8, Equatable, Sendable {
 /// A request for blocks of one disk. Sectors have 512 bytes, whatever the disk's own blocks are.
 public struct BlockRequest: Equatable, Sendable {
     public var operation: BlockOperation
-    /// True if a write must be durable before it is answered.
+    /// True if a write, a discard or a write of zeroes must be durable before it is answered.
     public var forcesUnitAccess: Bool
     /// The number of the disk in the connection's table of disks.
     public var disk: UInt16

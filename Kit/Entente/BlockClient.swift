@@ -26,6 +26,9 @@ public struct BlockClient {
     private var seen = SlotBits()
     /// The slots whose answers were returned and that are not released yet.
     private var returned = SlotBits()
+    /// The server's count of changed descriptions as `willSleep` and `disksHaveChanged` have seen it.
+    private var changesBeforeSleep: UInt64 = 0
+    private var changesSeen: UInt64
 
     /// Uses the connection that the plan calls `name`. Stops the component with a log line if there is none.
     public init(named name: StaticString) {
@@ -43,6 +46,8 @@ public struct BlockClient {
 
     init(_ connection: BlockConnection, server: Notification, events: Events) {
         (self.connection, self.server, self.events) = (connection, server, events)
+        // A first call of `disksHaveChanged` returns true.
+        changesSeen = ~connection.descriptionChanges
         for bank in 0..<connection.banks {
             submitted[bank] = connection.submitted(bank)
             consumed[bank] = connection.consumed(bank)
@@ -137,10 +142,17 @@ public struct BlockClient {
             BlockConnectionLayout.requests &+ BlockConnectionLayout.requestSize &* slot.number &+ 24]
     }
 
-    /// Announces that the client will sleep. Returns true if the server will raise `events` when it answers, and false
-    /// if an answer waits already.
-    public func willSleep() -> Bool {
+    /// Announces that the client will sleep. Returns true if the server will raise `events` when it answers or changes
+    /// a description. Returns false if an answer waits already, and once after a change of descriptions, so that a
+    /// client that then looks at the disks again sleeps through none.
+    public mutating func willSleep() -> Bool {
         announceSleep()
+        let changes = connection.descriptionChanges
+        if changes != changesBeforeSleep {
+            changesBeforeSleep = changes
+            didWake()
+            return false
+        }
         for bank in 0..<connection.banks {
             let used = submitted[bank] ^ consumed[bank] ^ returned[bank]
             let answered = connection.server.loadWide(BlockConnectionLayout.answered &+ 8 &* bank)
@@ -156,6 +168,13 @@ public struct BlockClient {
 
     /// Ends the announcement. Until the next `willSleep` the server raises nothing.
     public func didWake() { connection.client.store(0, BlockConnectionLayout.clientSleeps) }
+
+    /// Returns true if the server has changed a description since the last call, and at the first call.
+    public mutating func disksHaveChanged() -> Bool {
+        let changes = connection.descriptionChanges
+        defer { changesSeen = changes }
+        return changes != changesSeen
+    }
 
     /// Returns the server's description of a disk; nil if the server has no disk of this number, or is changing its
     /// description. The server raises `events` after each change.

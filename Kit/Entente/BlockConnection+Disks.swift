@@ -35,6 +35,9 @@ extension BlockConnection {
             optimalSize: UInt32(truncatingIfNeeded: features >> 32), identity: identity)
     }
 
+    /// The number of descriptions that the server has changed.
+    var descriptionChanges: UInt64 { server.loadWide(BlockConnectionLayout.descriptionChanges) }
+
     /// Writes the description of a disk. The server's part is the server's alone, so the count is the server's own
     /// value of this life or an earlier one. An earlier life that died during a change has left an odd count.
     func publish(_ disk: BlockDisk?, as number: Int) {
@@ -46,5 +49,6 @@ extension BlockConnection {
         server.storeWide(disk?.capacity ?? 0, at + Entry.capacity)
         for index in 0..<3 { server.storeWide(disk?.identity[index] ?? 0, at + Entry.identity + 8 * index) }
         server.storeWide(changes &+ 1, at + Entry.changes)
+        server.storeWide(descriptionChanges &+ 1, BlockConnectionLayout.descriptionChanges)
     }
 }

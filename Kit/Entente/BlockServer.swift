@@ -33,6 +33,9 @@ public struct BlockServer {
         for bank in 0..<connection.banks { answered[bank] = connection.answered(bank) }
     }
 
+    /// The number of slots, and so of requests that can be without an answer.
+    public var capacity: Int { connection.banks &* BlockConnectionLayout.slotsPerBank }
+
     /// A request that the server has to answer.
     public struct Request {
         public let slot: BlockSlot

@@ -36,8 +36,10 @@ public protocol BackendEnvironment {
     mutating func nextAnswer() -> BlockAnswer?
     /// Frees the slot of an answer.
     mutating func release(_ slot: Int)
-    /// The number of slots that are in use.
-    var slotsInUse: Int { get }
+    /// Returns true if a slot is in use, also by a request of an earlier life.
+    func isInUse(_ slot: Int) -> Bool
+    /// Returns the request of a slot that is in use; nil if its words are none.
+    func request(_ slot: Int) -> BlockRequest?
     /// Returns the description of a disk; nil if storage does not serve it, or is changing the description.
     func disk(_ number: Int) -> BlockDisk?
 

@@ -9,7 +9,6 @@ extension BlockBackend {
     /// Takes chains of the slots whose guests have notified the device.
     @inline(__always)
     func takeChains() {
-        guard oldRequests == 0 else { return }
         var slotsToVisit = notified
         while slotsToVisit != 0 {
             let slot = slotsToVisit.trailingZeroBitCount
@@ -30,7 +29,7 @@ extension BlockBackend {
             while queues[index].isActive {
                 guard !slots[slot].isBroken else { return false }
                 guard open(slot) else { return true }
-                if table.isFull || table.waitingCount > 0 {
+                if chainShares.allowance(slot) == 0 || table.waitingSlots & 1 &<< UInt64(slot) != 0 {
                     blocked |= 1 &<< UInt64(slot)
                     return false
                 }
@@ -76,6 +75,7 @@ extension BlockBackend {
     @inline(__always)
     private func start(_ slot: Int, _ queue: Int, _ head: UInt16) throws(QueueError) {
         guard let number = table.allocate() else { return }
+        chainShares.take(1, slot)
         table.chains[number].slot = UInt8(truncatingIfNeeded: slot)
         table.chains[number].queue = UInt8(truncatingIfNeeded: queue)
         table.chains[number].head = head
@@ -84,7 +84,7 @@ extension BlockBackend {
             try readBuffers(number)
             try readHeader(number)
         } catch {
-            table.release(number)
+            release(number, slot)
             throw error
         }
         submitParts(number)
@@ -93,6 +93,12 @@ extension BlockBackend {
         } else if !table.chains[number].isSubmitted {
             table.wait(number)
         }
+    }
+
+    @inline(__always)
+    func release(_ number: Int, _ slot: Int) {
+        table.release(number)
+        chainShares.give(1, slot)
     }
 
     /// Reads the descriptors of a chain into the table.

@@ -14,12 +14,14 @@ extension BlockBackend {
     private func examine(_ slot: Int) {
         let generation = environment.control(slot, VirtioControl.generation)
         if generation != slots[slot].generation { retire(slot, generation) }
+        if slots[slot].hasNews { interruptForConfiguration(slot) }
         let status = environment.control(slot, VirtioControl.status)
         if status & VirtioStatus.needsReset != 0, !slots[slot].hasToldGuest {
             slots[slot].hasToldGuest = true
             if status & VirtioStatus.driverOK != 0 { interruptForConfiguration(slot) }
         }
-        guard status & VirtioStatus.driverOK != 0, !slots[slot].isBroken, slots[slot].stale == 0, oldRequests == 0
+        guard status & VirtioStatus.driverOK != 0, !slots[slot].isBroken, slots[slot].stale == 0,
+            slots[slot].oldRequests == 0, unknownRequests == 0
         else { return }
         slots[slot].features = environment.control(slot, VirtioControl.features)
         for queue in 0..<slots[slot].queueCount where !queues[Self.index(slot, queue)].isActive {
@@ -35,6 +37,7 @@ extension BlockBackend {
             slots[slot].resets = resets
             slots[slot].isBroken = false
             slots[slot].hasToldGuest = false
+            slots[slot].hasNews = false
             slots[slot].awaitedAcknowledgements = 0
         }
         for queue in 0..<slots[slot].queueCount {
@@ -113,11 +116,14 @@ extension BlockBackend {
             let before = slots[slot].disk
             guard before != disk else { continue }
             slots[slot].disk = disk
-            describe(disk, slot)
+            let isNews = describe(disk, slot)
             if before == nil {
                 environment.setBackend(slot, VirtioBackend.state, VirtioBackend.State.ready)
                 environment.tellMonitor()
-            } else {
+            }
+            // A guest at work may know another description from the backend's life before.
+            let isAtWork = environment.control(slot, VirtioControl.status) & VirtioStatus.driverOK != 0
+            if before != nil || isNews && isAtWork {
                 interruptForConfiguration(slot)
                 close()
             }
@@ -125,8 +131,8 @@ extension BlockBackend {
     }
 
     /// Writes the configuration. A guest that reads it meanwhile finds another generation afterwards (4.2.2.1), or
-    /// reads it again at the interrupt that follows.
-    private func describe(_ disk: BlockDisk, _ slot: Int) {
+    /// reads it again at the interrupt that follows. Returns true if it has changed.
+    private func describe(_ disk: BlockDisk, _ slot: Int) -> Bool {
         let count = slots[slot].queueCount
         environment.setBackend(slot, VirtioBackend.features, BlockFeature.offered(for: disk, queues: count))
         environment.setBackend(
@@ -134,12 +140,15 @@ extension BlockBackend {
         let generation = environment.register(slot, VirtioRegister.configurationGeneration)
         environment.setRegister(slot, VirtioRegister.configurationGeneration, generation &+ 1)
         let configuration = BlockConfiguration(disk, queues: count)
+        var hasChanged = false
         for index in 0..<BlockConfiguration.words {
             var word = configuration.word(index)
             let register = VirtioRegister.configuration &+ 4 &* index
             if index == BlockConfiguration.cacheWord { word |= environment.register(slot, register) & 0xFF }
+            if environment.register(slot, register) != word { hasChanged = true }
             environment.setRegister(slot, register, word)
         }
         environment.setRegister(slot, VirtioRegister.configurationGeneration, generation &+ 2)
+        return hasChanged
     }
 }

@@ -42,7 +42,13 @@ extension BlockBackend {
 
     /// Tells the guest that the configuration or the status has changed.
     func interruptForConfiguration(_ slot: Int) {
-        guard open(slot) else { return }
+        guard open(slot) else {
+            // `examine` tries again once it has seen the change of the control page.
+            slots[slot].hasNews = true
+            mustExamine = true
+            return
+        }
+        slots[slot].hasNews = false
         let status = environment.register(slot, VirtioRegister.interruptStatus)
         environment.setRegister(slot, VirtioRegister.interruptStatus, status | InterruptStatus.configuration)
         count(environment.takeAcknowledgements() & ~(1 &<< UInt64(slot)))

@@ -21,21 +21,26 @@ extension BlockBackend {
     private func submitWhole(_ number: Int) {
         let chain = table.chains[number]
         guard !chain.isSubmitted else { return }
-        let disk = UInt16(truncatingIfNeeded: slots[Int(chain.slot)].number)
+        let slot = Int(chain.slot)
         // A flush has no sector.
+        let isFlush = chain.operation == .flush
         let request = BlockRequest(
-            chain.operation, disk: disk, sector: chain.operation == .flush ? 0 : chain.sector,
-            length: UInt32(truncatingIfNeeded: chain.length))
-        if submit(request, Part(chain: number, length: chain.length)) { table.chains[number].isSubmitted = true }
+            chain.operation, disk: UInt16(truncatingIfNeeded: slots[slot].number), sector: isFlush ? 0 : chain.sector,
+            length: UInt32(truncatingIfNeeded: chain.length), forcesUnitAccess: !isFlush && !hasWriteCache(slot))
+        guard requestShares.allowance(slot) > 0 else { return }
+        guard submit(request, Part(chain: number, length: chain.length, slot: slot)) else { return }
+        table.chains[number].isSubmitted = true
     }
 
     @inline(__always)
     private func submitPart(_ number: Int) -> Bool {
-        guard outstanding < environment.capacity else { return false }
         let chain = table.chains[number]
+        let slot = Int(chain.slot)
+        guard requestShares.allowance(slot) > 0 else { return false }
         let wanted = min(chain.length &- chain.submitted, BlockLimit.part)
         let count = Int(truncatingIfNeeded: (wanted &+ WindowPages.pageSize &- 1) / WindowPages.pageSize)
-        guard let run = pages.take(count) else { return false }
+        let allowed = pageShares.allowance(slot)
+        guard allowed > 0, let run = pages.take(min(count, allowed)) else { return false }
         let length = min(wanted, run.size)
         if chain.operation == .write {
             table.forEachPiece(of: number, isWritten: false, offset: 16 &+ chain.submitted, length: length) {
@@ -43,16 +48,17 @@ extension BlockBackend {
                 environment.ram.copy(range, toWindow: run.offset &+ place)
             }
         }
-        let slot = Int(chain.slot)
         let request = BlockRequest(
             chain.operation, disk: UInt16(truncatingIfNeeded: slots[slot].number),
             sector: chain.sector &+ chain.submitted / 512, length: UInt32(truncatingIfNeeded: length),
             offset: UInt32(truncatingIfNeeded: run.offset),
             forcesUnitAccess: chain.operation == .write && !hasWriteCache(slot))
-        guard submit(request, Part(chain: number, offset: chain.submitted, length: length, run: run)) else {
+        let part = Part(chain: number, offset: chain.submitted, length: length, run: run, slot: slot)
+        guard submit(request, part) else {
             pages.give(run)
             return false
         }
+        pageShares.take(run.count, slot)
         table.chains[number].submitted &+= length
         return true
     }
@@ -61,7 +67,7 @@ extension BlockBackend {
     private func submit(_ request: BlockRequest, _ part: Part) -> Bool {
         guard let slot = environment.submit(request) else { return false }
         parts[slot] = part
-        outstanding &+= 1
+        requestShares.take(1, part.slot)
         table.chains[part.chain].outstanding &+= 1
         hasSubmitted = true
         return true
@@ -75,20 +81,24 @@ extension BlockBackend {
         return environment.control(slot, VirtioControl.hasWriteCache) != 0
     }
 
-    /// Goes on with the chains that wait for a slot or for pages, in their order.
+    /// Goes on with the chains that wait for a request or for pages.
     @inline(__always)
     func continueWaiting() {
-        while let number = table.nextWaiting {
+        var slotsToVisit = table.waitingSlots
+        while slotsToVisit != 0 {
+            let slot = slotsToVisit.trailingZeroBitCount
+            slotsToVisit &= slotsToVisit &- 1
+            let number = table.waitingChain(slot)
             let chain = table.chains[number]
             if isLive(chain), chain.status == .ok {
                 // The chain is stale by the next turn if the gate does not open.
-                guard open(Int(chain.slot)) else { return }
+                guard open(slot) else { continue }
                 submitParts(number)
-                guard table.chains[number].isSubmitted else { return }
+                guard table.chains[number].isSubmitted else { continue }
             } else {
                 table.chains[number].isSubmitted = true
             }
-            table.stopWaiting()
+            table.stopWaiting(slot)
             finishIfDone(number)
         }
     }
@@ -120,14 +130,34 @@ extension BlockBackend {
         while let answer = environment.nextAnswer() {
             let part = parts[answer.slot]
             if part.chain < 0 {
-                // A request of an earlier life, whose chain is performed again.
-                environment.release(answer.slot)
-                oldRequests &-= 1
-                if oldRequests == 0 { mustExamine = true }
+                dropOld(answer.slot, part)
                 continue
             }
             take(answer, part)
         }
+    }
+
+    /// Takes the answer to a request of an earlier life, whose chain is performed again.
+    @inline(never)
+    private func dropOld(_ number: Int, _ part: Part) {
+        environment.release(number)
+        guard part.slot >= 0 else {
+            unknownRequests &-= 1
+            mustExamine = true
+            return
+        }
+        give(part)
+        parts[number] = Part()
+        slots[part.slot].oldRequests &-= 1
+        mustExamine = true
+    }
+
+    /// Gives back the pages and the request of a part.
+    @inline(__always)
+    private func give(_ part: Part) {
+        pages.give(part.run)
+        pageShares.give(part.run.count, part.slot)
+        requestShares.give(1, part.slot)
     }
 
     @inline(__always)
@@ -142,10 +172,9 @@ extension BlockBackend {
                 environment.ram.copy(fromWindow: part.run.offset &+ place, to: range)
             }
         }
-        pages.give(part.run)
+        give(part)
         parts[answer.slot].chain = -1
         environment.release(answer.slot)
-        outstanding &-= 1
         table.chains[number].outstanding &-= 1
         finishIfDone(number)
     }
@@ -163,7 +192,7 @@ extension BlockBackend {
     /// Ends a chain whose queue's life is over.
     private func drop(_ number: Int) {
         let slot = Int(table.chains[number].slot)
-        table.release(number)
+        release(number, slot)
         slots[slot].stale &-= 1
         if slots[slot].stale == 0 { mustExamine = true }
     }
@@ -181,6 +210,6 @@ extension BlockBackend {
         queues[index].queue.use(chain.head, length: written, environment.ram)
         queues[index].record.finish(chain.head, environment.lasting)
         touched |= 1 &<< UInt64(index)
-        table.release(number)
+        release(number, Int(chain.slot))
     }
 }

@@ -13,9 +13,11 @@ import VirtualPlatform
 /// - *The lives of queues.* A reset of the device or a stop of a queue begins a new life. Chains of an earlier life are
 /// *stale*: their requests run to their ends, but nothing of them reaches the guest. The queue's next life begins when
 /// the slot has no stale chains, so that an old write cannot overwrite a newer one.
-/// - *The lives of the backend.* A chain that was taken is marked (InFlight.swift). A new life waits until storage has
-/// answered all requests of the life before, and then performs the marked chains from their beginning.
-/// - *Back-pressure.* A chain that finds no slot or no page of the window waits. While one waits, none is taken.
+/// - *The lives of the backend.* A chain that was taken is marked (InFlight.swift). For each disk, a new life waits
+/// until storage has answered all requests of the life before, and then performs the marked chains from their beginning.
+/// - *Back-pressure.* A chain that finds no request or no page of the window waits. While one waits, none of its disk
+/// is taken. Each disk has a part of the chains, the requests and the window (Shares.swift), so that one that does not
+/// answer delays no other.
 public final class BlockBackend<Environment: BackendEnvironment> {
     public var environment: Environment
     var slots = InlineArray<8, DiskSlot>(repeating: DiskSlot())
@@ -23,6 +25,9 @@ public final class BlockBackend<Environment: BackendEnvironment> {
     var table = ChainTable()
     var parts = InlineArray<256, Part>(repeating: Part())
     var pages: WindowPages
+    var chainShares = Shares(total: BlockLimit.chains)
+    var pageShares: Shares
+    var requestShares: Shares
 
     /// The slot whose gate is open; -1 if none is.
     var openSlot = -1
@@ -37,15 +42,16 @@ public final class BlockBackend<Environment: BackendEnvironment> {
     /// True if the control page has words that this life has not seen.
     var mustExamine = true
     var hasSubmitted = false
-    /// The number of requests of an earlier life that storage has not answered.
-    var oldRequests: Int
-    var outstanding = 0
+    /// The number of requests of an earlier life that storage has not answered, and that name no disk of this machine.
+    /// They hold up all disks.
+    var unknownRequests = 0
 
     /// Begins a life of the backend.
     public init(_ environment: Environment) {
         self.environment = environment
         pages = WindowPages(size: environment.windowSize)
-        oldRequests = environment.slotsInUse
+        pageShares = Shares(total: pages.freeCount)
+        requestShares = Shares(total: environment.capacity)
         for slot in 0..<VirtioPages.slots { self.environment.setBackend(slot, VirtioBackend.busy, 0) }
     }
 
@@ -61,12 +67,16 @@ public final class BlockBackend<Environment: BackendEnvironment> {
         var features: UInt64 = 0
         /// True if the guest has broken a rule since the last reset, so that no chain is taken.
         var isBroken = false
+        /// True if the guest must still hear that the configuration has changed.
+        var hasNews = false
         /// True if the guest was told that the device needs a reset.
         var hasToldGuest = false
         /// The number of acknowledgements after which the guest has seen the last change of the configuration.
         var awaitedAcknowledgements = 0
         /// The number of chains of earlier lives of queues.
         var stale = 0
+        /// The number of requests of an earlier life of the backend that storage has not answered.
+        var oldRequests = 0
         /// The queue of which chains are taken first.
         var firstQueue = 0
     }
@@ -93,6 +103,7 @@ public final class BlockBackend<Environment: BackendEnvironment> {
 
     /// Says which slots have no disk, and then whatever is known of the others. Called once, after `attach`.
     public func begin() {
+        findOldRequests()
         for slot in 0..<VirtioPages.slots {
             if !slots[slot].isAttached {
                 environment.setBackend(slot, VirtioBackend.state, VirtioBackend.State.empty)
@@ -106,6 +117,34 @@ public final class BlockBackend<Environment: BackendEnvironment> {
         }
         refreshDisks()
         environment.tellMonitor()
+    }
+
+    /// Divides chains, pages and requests among the disks, and finds the requests of an earlier life. Their pages stay
+    /// taken until the answers come, because storage may write them until then.
+    private func findOldRequests() {
+        var disks = 0
+        for slot in 0..<VirtioPages.slots where slots[slot].isAttached { disks += 1 }
+        chainShares.divide(among: max(disks, 1))
+        pageShares.divide(among: max(disks, 1))
+        requestShares.divide(among: max(disks, 1))
+        for number in 0..<environment.capacity where environment.isInUse(number) {
+            let request = environment.request(number)
+            var owner = -1
+            for slot in 0..<VirtioPages.slots
+            where slots[slot].isAttached && slots[slot].number == Int(request?.disk ?? .max) { owner = slot }
+            parts[number] = Part()
+            guard let request, owner >= 0 else {
+                parts[number].slot = -1
+                unknownRequests += 1
+                continue
+            }
+            parts[number].slot = owner
+            slots[owner].oldRequests += 1
+            requestShares.take(1, owner)
+            guard request.operation == .read || request.operation == .write else { continue }
+            parts[number].run = pages.take(at: UInt64(request.offset), size: UInt64(request.length))
+            pageShares.take(parts[number].run.count, owner)
+        }
     }
 
     /// True while storage has not described each disk yet.
@@ -134,10 +173,7 @@ public final class BlockBackend<Environment: BackendEnvironment> {
         if mustExamine { examine() }
         takeAnswers()
         continueWaiting()
-        if blocked != 0, table.waitingCount == 0, !table.isFull {
-            notified |= blocked
-            blocked = 0
-        }
+        if blocked != 0 { unblock() }
         takeChains()
         interrupt()
         close()
@@ -154,6 +190,18 @@ public final class BlockBackend<Environment: BackendEnvironment> {
         refreshDisks()
         takeAcknowledgements()
         return notified != 0 || mustExamine
+    }
+
+    /// Lets chains be taken of the slots that have room again.
+    private func unblock() {
+        var slotsToVisit = blocked & ~table.waitingSlots
+        while slotsToVisit != 0 {
+            let slot = slotsToVisit.trailingZeroBitCount
+            slotsToVisit &= slotsToVisit &- 1
+            guard chainShares.allowance(slot) > 0 else { continue }
+            blocked &= ~(1 &<< UInt64(slot))
+            notified |= 1 &<< UInt64(slot)
+        }
     }
 
     // MARK: The gate

@@ -40,6 +40,8 @@ struct Part {
     var offset: UInt64 = 0
     var length: UInt64 = 0
     var run = WindowPages.Run(first: 0, count: 0)
+    /// The virtio slot of its disk.
+    var slot = 0
 }
 
 /// The chains of a backend and their buffers.
@@ -48,12 +50,11 @@ struct ChainTable {
     private var free: UInt64 = ~0
     /// The buffers: `BlockLimit.chain` for each chain. The array never grows, so that it allocates memory once.
     private var buffers = [GuestRange](repeating: .none, count: BlockLimit.chains * BlockLimit.chain)
-    /// The chains with requests that are not submitted yet, in their order.
-    private var waiting = InlineArray<64, UInt8>(repeating: 0)
-    private var firstWaiting = 0
-    private(set) var waitingCount = 0
+    /// The chain of each virtio slot with requests that are not submitted yet; -1 if there is none.
+    private var waiting = InlineArray<8, Int8>(repeating: -1)
+    /// The slots with such a chain: a bit for each.
+    private(set) var waitingSlots: UInt64 = 0
 
-    @inline(__always) var isFull: Bool { free == 0 }
     @inline(__always) var isEmpty: Bool { free == ~0 }
 
     @inline(__always)
@@ -79,19 +80,21 @@ struct ChainTable {
 
     // MARK: Chains that wait
 
+    /// - Returns: the chain of a slot that waits, if the slot has one.
     @inline(__always)
-    var nextWaiting: Int? { waitingCount == 0 ? nil : Int(waiting[firstWaiting]) }
+    func waitingChain(_ slot: Int) -> Int { Int(waiting[slot]) }
 
     @inline(__always)
     mutating func wait(_ number: Int) {
-        waiting[(firstWaiting &+ waitingCount) & 63] = UInt8(truncatingIfNeeded: number)
-        waitingCount &+= 1
+        let slot = Int(chains[number].slot)
+        waiting[slot] = Int8(truncatingIfNeeded: number)
+        waitingSlots |= 1 &<< UInt64(slot)
     }
 
     @inline(__always)
-    mutating func stopWaiting() {
-        firstWaiting = (firstWaiting &+ 1) & 63
-        waitingCount &-= 1
+    mutating func stopWaiting(_ slot: Int) {
+        waiting[slot] = -1
+        waitingSlots &= ~(1 &<< UInt64(slot))
     }
 
     // MARK: Data

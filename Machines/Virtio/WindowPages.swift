@@ -70,6 +70,17 @@ public struct WindowPages {
         return run
     }
 
+    /// Takes the pages of some bytes of the window, for a request that an earlier life has submitted. Returns the empty
+    /// run if one of the pages is not free or not in the window, because no request has such a place.
+    mutating func take(at offset: UInt64, size: UInt64) -> Run {
+        let first = Int(truncatingIfNeeded: offset / WindowPages.pageSize)
+        let end = Int(truncatingIfNeeded: (offset &+ size &+ WindowPages.pageSize &- 1) / WindowPages.pageSize)
+        guard first < end, end <= count, length(at: first, atMost: end &- first) == end &- first else {
+            return Run(first: 0, count: 0)
+        }
+        return claim(Run(first: first, count: end &- first))
+    }
+
     /// Frees pages that `take` has returned.
     @inline(__always)
     public mutating func give(_ run: Run) {

@@ -9,11 +9,6 @@ public struct StorageClient<Source: BlockRequestSource> {
     public let windowSize: UInt64
     /// Its disks, by their numbers in the connection.
     public internal(set) var disks: [StorageDisk]
-    /// The requests that are being performed, and their bytes.
-    var running = 0
-    var runningBytes = 0
-    /// A request for which the pool or the driver had no room yet.
-    var held: (slot: Source.Slot, request: BlockRequest)?
 
     public init(source: Source, window: UInt16, windowSize: UInt64, disks: [StorageDisk]) {
         (self.source, self.window, self.windowSize, self.disks) = (source, window, windowSize, disks)
@@ -43,6 +38,8 @@ public struct StorageDisk: Equatable, Sendable {
     var pool = 0
     var record = 0
     var isMissing = false
+    /// The index of the lane of its requests.
+    var lane = 0
 
     public init(_ place: Place, boardDisk: Int, isReadOnly: Bool) {
         (self.place, self.boardDisk, self.isReadOnly) = (place, boardDisk, isReadOnly)
@@ -78,6 +75,12 @@ struct StoragePool<Memory: PoolMemory, Log: RecoveryLog> {
     let offset: Int
     let log: Log
     var pool: Pool<Memory, Log>?
+    /// The second in which the pool last tried again what its disk had failed; nil if it has not tried.
+    var lastAttempt: UInt64?
+    // The events of which the observer has heard.
+    var reportedDamage: UInt64 = 0
+    var hasReportedFailure = false
+    var reportedError: PoolError?
 
     init(boardDisk: Int, memory: Memory, memorySize: Int, offset: Int, log: Log) {
         (self.boardDisk, self.memory, self.memorySize, self.offset) = (boardDisk, memory, memorySize, offset)

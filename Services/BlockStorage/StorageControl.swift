@@ -4,7 +4,7 @@ import DiskPool
 /// A control operation on the disks of a pool.
 public enum StorageCommand: Equatable, Sendable {
     /// Makes an empty disk of this number of sectors.
-    case create(PoolName, sectors: UInt64)
+    case create(PoolName, sectors: UInt64, hasChecksums: Bool)
     /// Makes a snapshot of a disk.
     case snapshot(PoolName, of: PoolName)
     /// Makes a disk with the contents of another disk or of a snapshot.
@@ -59,12 +59,21 @@ extension StorageServer {
 
     /// Returns the disk or snapshot of an index in the pool of a disk of the board. Returns nil if the index has none,
     /// and `isEnd` if no higher index has any.
-    public func record(_ index: Int, onBoardDisk boardDisk: Int) -> (record: DiskRecord?, isEnd: Bool) {
-        guard let pool = pools.first(where: { $0.boardDisk == boardDisk && $0.state == .open })?.pool,
-            index >= 0, index < pool.recordCount
-        else { return (nil, true) }
-        let record = pool.record(index)
-        return (record.isFree || record.state != .live ? nil : record, false)
+    public func description(
+        _ index: Int, onBoardDisk boardDisk: Int
+    ) -> (found: (disk: DiskDescription, isDamaged: Bool)?, isEnd: Bool) {
+        guard let pool = openPool(on: boardDisk), index >= 0, index < pool.recordCount else { return (nil, true) }
+        guard pool.record(index).state == .live, let disk = pool.description(of: index) else { return (nil, false) }
+        return ((disk, pool.isDamaged(index)), false)
+    }
+
+    /// Returns the size and the free space of the pool on a disk of the board, in units; nil if it is not open.
+    public func space(onBoardDisk boardDisk: Int) -> (units: Int, free: Int)? {
+        openPool(on: boardDisk).map { (Int($0.superblock.units), $0.freeUnits) }
+    }
+
+    private func openPool(on boardDisk: Int) -> Pool<Memory, Log>? {
+        pools.first { $0.boardDisk == boardDisk && $0.state == .open }?.pool
     }
 
     private enum Request {
@@ -86,8 +95,10 @@ extension StorageServer {
     private func request(for command: StorageCommand, id: UInt64, _ pool: Int) -> Request {
         func index(_ name: PoolName) -> Int? { pools[pool].pool?.index(of: name) }
         switch command {
-        case .create(let name, let sectors):
-            return .success(PoolRequest(id: id, .create(DiskOptions(name: name, sectors: sectors))))
+        case .create(let name, let sectors, let hasChecksums):
+            var options = DiskOptions(name: name, sectors: sectors)
+            options.hasChecksums = hasChecksums
+            return .success(PoolRequest(id: id, .create(options)))
         case .snapshot(let name, let origin):
             guard let disk = index(origin) else { return .failure(.failed(.noSuchDisk)) }
             return .success(PoolRequest(id: id, .snapshot(name), disk: disk))

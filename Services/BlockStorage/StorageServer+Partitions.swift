@@ -2,31 +2,35 @@ import ABI
 
 // Partitions of disks of the board.
 extension StorageServer {
-    /// Reads the next partition table, unless one is being read.
-    mutating func readNextPartitionTable() {
-        let isReading = searches.contains { if case .reading = $0.state { true } else { false } }
-        guard !isReading, let index = searches.firstIndex(where: { $0.state == .waiting }),
-            driver.disk(searches[index].boardDisk) != nil
-        else { return }
-        readPartitionTable(index, isBackup: false)
+    /// Reads the partition tables of all disks that can be used and have not been read.
+    mutating func readPartitionTables() {
+        for index in searches.indices
+        where searches[index].state == .waiting && usableDisk(searches[index].boardDisk) != nil {
+            readPartitionTable(index, isBackup: false)
+        }
     }
 
     /// Reads the header and the entries, which lie in opposite orders at the two ends of the disk.
     private mutating func readPartitionTable(_ index: Int, isBackup: Bool) {
+        let boardDisk = searches[index].boardDisk
         guard let place = tablePlace(index, isBackup), let memory = partitionMemory else {
             searches[index].state = .failed
-            return observer.note(.noPartitions(boardDisk: searches[index].boardDisk))
+            return observer.note(.noPartitions(boardDisk: boardDisk))
         }
-        guard driver.freeCount > 1 else { return searches[index].state = .waiting }
+        guard hasRoom(boardDisk), driver.freeCount > 1 else { return searches[index].state = .waiting }
         searches[index].state = .reading(isBackup: isBackup)
         for (sector, count, offset) in [(place.header, 1, 0), (place.entries, tableEntrySectors, 512)] {
-            driver.submit(
+            send(
                 BlockRequest(
-                    .read, disk: UInt16(searches[index].boardDisk), sector: sector, length: UInt32(count * 512),
-                    offset: UInt32(memory.offset + offset), cookie: DriverCookie.table(index)))
+                    .read, disk: UInt16(boardDisk), sector: sector, length: UInt32(count * 512),
+                    offset: UInt32(memory.offset + tableMemory(index) + offset),
+                    cookie: DriverCookie.table(index, boardDisk)))
         }
         searches[index].outstanding = 2
     }
+
+    /// Returns the offset of a search's part of the memory for tables.
+    private func tableMemory(_ index: Int) -> Int { index * Self.partitionMemorySize }
 
     private var tableEntrySectors: Int { PartitionTable<Memory>.entrySectors }
 
@@ -58,7 +62,8 @@ extension StorageServer {
         let boardDisk = searches[index].boardDisk
         guard let memory = partitionMemory, let place = tablePlace(index, isBackup),
             let capacity = driver.disk(boardDisk)?.capacity,
-            let table = PartitionTable(memory.memory, at: 0, sector: place.header, entries: place.entries)
+            let table = PartitionTable(
+                memory.memory, at: tableMemory(index), sector: place.header, entries: place.entries)
         else { return false }
         for disk in clients.flatMap({ $0.disks }) where disk.boardDisk == boardDisk {
             guard case .partition(let number) = disk.place else { continue }
@@ -77,12 +82,30 @@ extension StorageServer {
         publishPart(sectors, of: board, as: number, of: client)
     }
 
-    /// Publishes sectors of a disk of the board as a client's disk.
+    /// Publishes sectors of a disk of the board as a client's disk, unless the client knows it so already.
     mutating func publishPart(_ sectors: Range<UInt64>, of board: BlockDisk, as number: Int, of client: Int) {
         var description = board
-        description.capacity = UInt64(sectors.count)
+        description.capacity = sectors.upperBound - sectors.lowerBound
         if clients[client].disks[number].isReadOnly { description.features.insert(.readOnly) }
         clients[client].disks[number].start = sectors.lowerBound
+        guard clients[client].disks[number].description != description else { return }
         publish(description, as: number, of: client)
+    }
+
+    /// Passes changes of the board's disks on to the clients of whole disks and partitions. A partition keeps its
+    /// sectors.
+    mutating func publishChanges() {
+        for client in clients.indices {
+            for number in clients[client].disks.indices {
+                let disk = clients[client].disks[number]
+                guard let known = disk.description, let board = driver.disk(disk.boardDisk) else { continue }
+                switch disk.place {
+                case .whole: publishPart(0..<board.capacity, of: board, as: number, of: client)
+                case .partition:
+                    publishPart(disk.start..<disk.start + known.capacity, of: board, as: number, of: client)
+                case .pool: break
+                }
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ extension StorageServer {
             case .open, .failed: continue
             }
         }
-        readNextPartitionTable()
+        readPartitionTables()
         for client in clients.indices {
             for number in clients[client].disks.indices where clients[client].disks[number].description == nil {
                 openDisk(number, of: client)
@@ -35,19 +35,17 @@ extension StorageServer {
 
     /// Begins to read the pool's structures.
     private mutating func open(_ index: Int) {
-        guard let disk = driver.disk(pools[index].boardDisk), let memory = pools[index].memory else { return }
+        guard let disk = usableDisk(pools[index].boardDisk), let memory = pools[index].memory else { return }
         let units = UInt32(clamping: disk.capacity / UInt64(PoolLayout.sectorsPerUnit))
-        let records = PoolLayout.recordCount(units: units)
-        let fixed = PoolBuffers(units: units, records: records, slots: 0).size
-        let slots = (pools[index].memorySize - fixed) / PoolLayout.unitSize
         pools[index].memory = nil
-        guard slots >= 32 else {
+        // The disk may have grown since the pool was made, so its size does not say how much memory the pool needs.
+        guard let sizes = PoolBuffers.fitting(pools[index].memorySize, units: units) else {
             pools[index].state = .failed
-            return observer.note(.notOpened(boardDisk: pools[index].boardDisk, .tooLarge))
+            return observer.note(.notOpened(boardDisk: pools[index].boardDisk, .badSize))
         }
         var pool = Pool(
-            memory: memory, log: pools[index].log, units: units, records: records, slots: slots,
-            requests: operations.count + Self.ticketCount)
+            memory: memory, log: pools[index].log, units: sizes.units, records: sizes.records, slots: sizes.slots,
+            requests: operationsPerDisk + Self.ticketCount)
         pool.passesDiscards = disk.features.contains(.discard)
         if disk.features.contains(.readOnly) { pool.readOnlyReason = .owner }
         pool.open()
@@ -59,17 +57,21 @@ extension StorageServer {
         guard let pool = pools[index].pool else { return }
         if pool.isMounted {
             pools[index].state = .open
+            pools[index].reportedError = nil
             observer.note(.opened(boardDisk: pools[index].boardDisk))
         } else if let failure = pool.mountFailure {
             pools[index].state = .failed
-            pools[index].pool = nil
+            // Another attempt can open the pool only if the disk has failed.
+            if failure != .device { pools[index].pool = nil }
+            guard pools[index].reportedError != failure else { return }
+            pools[index].reportedError = failure
             observer.note(.notOpened(boardDisk: pools[index].boardDisk, failure))
         }
     }
 
     private mutating func openDisk(_ number: Int, of client: Int) {
         let disk = clients[client].disks[number]
-        guard let board = driver.disk(disk.boardDisk), !disk.isMissing else { return }
+        guard let board = usableDisk(disk.boardDisk), !disk.isMissing else { return }
         switch disk.place {
         case .whole: publishPart(0..<board.capacity, of: board, as: number, of: client)
         case .partition(let partition): openPartition(partition, of: board, as: number, of: client)
@@ -157,9 +159,9 @@ extension StorageServer {
     mutating func sendPoolRequests() -> Bool {
         var hasSent = false
         for index in pools.indices {
-            while driver.freeCount > 0 {
+            while hasRoom(pools[index].boardDisk) {
                 guard let request = pools[index].pool?.nextDeviceRequest() else { break }
-                driver.submit(translate(request, of: index))
+                send(translate(request, of: index))
                 hasSent = true
             }
         }
@@ -182,6 +184,6 @@ extension StorageServer {
         return BlockRequest(
             operation, disk: UInt16(pools[pool].boardDisk), sector: request.sector,
             length: UInt32(request.count * PoolLayout.sectorSize), window: UInt16(window), offset: UInt32(offset),
-            cookie: DriverCookie.pool(pool, request.tag))
+            cookie: DriverCookie.pool(pool, request.tag, pools[pool].boardDisk))
     }
 }

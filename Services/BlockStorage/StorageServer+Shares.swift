@@ -1,78 +1,98 @@
 import ABI
 
-// The division of the operations among clients. Clients take turns, and each has a limit of requests and of bytes that
-// are under way. The limits depend on the number of clients that are active, so one client alone can use nearly all
-// operations, and each client can always begin some.
+// The division of the operations among clients. The lanes of a disk of the board take turns, and each has a limit of
+// requests and of bytes that are under way. The limits depend on the number of lanes that are active, so one client
+// alone can use nearly all operations of the disk, and each client can always begin some.
 extension StorageServer {
-    /// The operations that each client can always have.
+    /// The operations that each lane can always have.
     static var reserve: Int { 4 }
-    /// The bytes that are under way for all clients together, except that each client can have one request.
+    /// The bytes that are under way for all lanes of a disk together, except that each lane can have one request.
     static var bytesUnderWay: Int { 4 << 20 }
 
-    /// Takes requests of clients in turns, until no client has one that can begin. Returns true if any began.
+    /// Takes the requests of all clients, and begins requests of the lanes in turns, until none can begin. Returns true
+    /// if any began or was answered.
     mutating func takeRequests() -> Bool {
         var hasTaken = false
+        for client in clients.indices where fillLanes(of: client) { hasTaken = true }
         var idleTurns = 0
-        while idleTurns < clients.count {
-            if takeRequest(of: turn) {
+        while idleTurns < lanes.count {
+            if beginRequest(of: turn) {
                 hasTaken = true
                 idleTurns = 0
             } else {
                 idleTurns += 1
             }
             turn += 1
-            if turn == clients.count { turn = 0 }
+            if turn == lanes.count { turn = 0 }
         }
         return hasTaken
     }
 
-    private func mayTake(_ client: Int) -> Bool {
-        let active = max(1, clients.count { $0.running > 0 || $0.held != nil } + (clients[client].running > 0 ? 0 : 1))
-        let others = Self.reserve * (clients.count - 1)
-        let limit = active == 1 ? operations.count - others : max(Self.reserve, (operations.count - others) / active)
-        let bytes = Self.bytesUnderWay / active
-        return clients[client].running < limit && (clients[client].running == 0 || clients[client].runningBytes < bytes)
+    /// Moves the requests of a client from its connection into its lanes, at most as many as the connection has slots.
+    /// Returns true if any was answered at once.
+    private mutating func fillLanes(of client: Int) -> Bool {
+        var hasAnswered = false
+        for _ in 0..<clients[client].source.capacity {
+            guard let next = clients[client].source.takeRequest() else { break }
+            if clients[client].disks.indices.contains(Int(next.request.disk)) {
+                lanes[clients[client].disks[Int(next.request.disk)].lane].append(next)
+            } else {
+                answer(client, next.slot, next.request, .noDisk)
+                hasAnswered = true
+            }
+        }
+        return hasAnswered
     }
 
-    /// Begins the next request of a client. Returns false if there is none, or it has to wait.
-    private mutating func takeRequest(of client: Int) -> Bool {
-        guard mayTake(client), let index = freeOperations.last else { return false }
-        let next: (slot: Source.Slot, request: BlockRequest)
-        if let held = clients[client].held {
-            next = held
-        } else if let taken = clients[client].source.takeRequest() {
-            next = taken
-        } else {
-            return false
-        }
+    private func mayBegin(_ lane: Int) -> Bool {
+        let boardDisk = lanes[lane].boardDisk
+        let disk = boardDisks[boardDisk]
+        guard disk.running < operationsPerDisk else { return false }
+        let active = disk.lanes == 1 ? 1 : lanes.count { $0.boardDisk == boardDisk && $0.isActive }
+        let others = Self.reserve * (disk.lanes - 1)
+        let limit = active == 1 ? operationsPerDisk - others : max(Self.reserve, (operationsPerDisk - others) / active)
+        return lanes[lane].running < limit
+            && (lanes[lane].running == 0 || lanes[lane].runningBytes < Self.bytesUnderWay / active)
+    }
+
+    /// Begins the next request of a lane. Returns false if there is none, or it has to wait.
+    private mutating func beginRequest(of lane: Int) -> Bool {
+        guard lanes[lane].count > 0, mayBegin(lane), let next = lanes[lane].first, let index = freeOperations.last
+        else { return false }
+        let client = lanes[lane].client
         // After a restart, requests come before the disks are open again.
-        if isOpening(next.request.disk, of: client) {
-            clients[client].held = next
-            return false
-        }
-        clients[client].held = nil
+        if isOpening(next.request.disk, of: client) { return false }
         if let status = earlyAnswer(next.request, of: client) {
+            lanes[lane].removeFirst()
             answer(client, next.slot, next.request, status)
             return true
         }
-        freeOperations.removeLast()
         order += 1
         operations[index] = StorageOperation(
             stage: .running, client: client, slot: next.slot, request: next.request, order: order)
-        clients[client].running += 1
-        clients[client].runningBytes += Int(next.request.length)
-        if begin(index) { return true }
-        // The request keeps its place in front of the client's others.
-        operations[index] = StorageOperation()
-        freeOperations.append(index)
-        clients[client].running -= 1
-        clients[client].runningBytes -= Int(next.request.length)
-        clients[client].held = next
-        return false
+        // The request stays in front of the lane's others if there is no room for it.
+        guard begin(index) else {
+            operations[index] = StorageOperation()
+            return false
+        }
+        freeOperations.removeLast()
+        lanes[lane].removeFirst()
+        lanes[lane].running += 1
+        lanes[lane].runningBytes += Int(next.request.length)
+        boardDisks[lanes[lane].boardDisk].running += 1
+        return true
+    }
+
+    /// Takes an operation that has ended out of the counts of its lane.
+    mutating func leave(_ operation: StorageOperation<Source.Slot>) {
+        let lane = clients[operation.client].disks[Int(operation.request.disk)].lane
+        lanes[lane].running -= 1
+        lanes[lane].runningBytes -= Int(operation.request.length)
+        boardDisks[lanes[lane].boardDisk].running -= 1
     }
 
     private func isOpening(_ disk: UInt16, of client: Int) -> Bool {
-        guard !isOpen, clients[client].disks.indices.contains(Int(disk)) else { return false }
+        guard !isOpen else { return false }
         let disk = clients[client].disks[Int(disk)]
         return disk.description == nil && !isHopeless(disk)
     }

@@ -6,6 +6,7 @@ extension StorageServer {
     mutating func beginWhole(_ index: Int, _ disk: StorageDisk) -> Bool {
         if operations[index].request.operation == .flush, hasOlder(index) {
             operations[index].stage = .waiting
+            waitingFlushes += 1
             return true
         }
         return sendWhole(index, operations[index].request.operation)
@@ -22,16 +23,16 @@ extension StorageServer {
     }
 
     private mutating func sendWhole(_ index: Int, _ operation: BlockOperation) -> Bool {
-        guard driver.freeCount > 0 else { return false }
         let client = clients[operations[index].client]
         let request = operations[index].request
         let disk = client.disks[Int(request.disk)]
-        driver.submit(
+        guard hasRoom(disk.boardDisk) else { return false }
+        send(
             BlockRequest(
                 operation, disk: UInt16(disk.boardDisk),
                 sector: operation == .flush ? 0 : disk.start + request.sector,
                 length: operation == .flush ? 0 : request.length,
-                window: client.window, offset: request.offset, cookie: DriverCookie.operation | UInt64(index)))
+                window: client.window, offset: request.offset, cookie: DriverCookie.operation(index, disk.boardDisk)))
         return true
     }
 
@@ -48,13 +49,17 @@ extension StorageServer {
             return finish(index, .ioError)
         }
         finish(index, status)
-        if operation.request.operation != .read { sendWaitingFlushes() }
     }
 
-    /// Sends each flush whose older requests are finished.
-    private mutating func sendWaitingFlushes() {
+    /// Sends each flush whose older requests are finished. Returns true if any was sent.
+    mutating func sendWaitingFlushes() -> Bool {
+        var hasSent = false
         for index in operations.indices where operations[index].stage == .waiting && !hasOlder(index) {
-            if sendWhole(index, .flush) { operations[index].stage = .running }
+            guard sendWhole(index, .flush) else { continue }
+            operations[index].stage = .running
+            waitingFlushes -= 1
+            hasSent = true
         }
+        return hasSent
     }
 }

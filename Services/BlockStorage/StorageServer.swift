@@ -4,12 +4,14 @@ import DiskPool
 /// Serves the disks of clients from the disks of the board, through the driver.
 ///
 /// The owner calls `run` whenever the driver has answered or a client has submitted requests. `run` never waits. It
-/// ends when nothing can go on until the next event.
+/// ends when nothing can go on until the next event, unless it leaves work, which `hasWork` says. While `hasTrouble`,
+/// the owner sets `second`, and calls `run` at least once a second.
 ///
-/// A request belongs to one of these places: its client's connection, the one request that is held for each client, or
-/// the table of operations. A client has a share of that table and of the bytes that are under way, so a client that
-/// floods the server fills only its own connection (StorageServer+Shares.swift). Requests for a whole disk go straight
-/// to the driver (StorageServer+Whole.swift), and all others to a pool (StorageServer+Pools.swift).
+/// A request belongs to one of these places: its client's connection, a lane of the client (StorageLane.swift), or the
+/// table of operations. Each disk of the board has a part of that table and of the driver's slots, so that one that does
+/// not answer delays nobody else. A lane has a share of its disk's part, so a client that floods the server fills only
+/// its own lanes (StorageServer+Shares.swift). Requests for a whole disk go straight to the driver
+/// (StorageServer+Whole.swift), and all others to a pool (StorageServer+Pools.swift).
 public struct StorageServer<
     Source: BlockRequestSource, Sink: BlockRequestSink, Memory: PoolMemory, Log: RecoveryLog, Observer: StorageObserver
 > {
@@ -17,7 +19,12 @@ public struct StorageServer<
     public var driver: Sink
     public var observer: Observer
     var pools: [StoragePool<Memory, Log>] = []
-    /// The partition tables, which are read one after the other into `partitionMemory`.
+    var lanes: [StorageLane<Source.Slot>] = []
+    /// The disks of the board, by their numbers.
+    var boardDisks: [StorageBoardDisk] = []
+    /// The number of them that clients use.
+    var usedDisks = 0
+    /// The searches for partitions. Each has its own part of `partitionMemory`.
     var searches: [PartitionSearch] = []
     var partitionMemory: (memory: Memory, offset: Int)?
     var operations: [StorageOperation<Source.Slot>]
@@ -26,20 +33,42 @@ public struct StorageServer<
     var tickets = [StorageTicket](repeating: StorageTicket(), count: 4)
     var lastTicket = 0
     var order: UInt64 = 0
-    /// The client whose turn is next.
+    /// The present time in seconds. It matters only while `hasTrouble`.
+    public var second: UInt64 = 0
+    /// The lane whose turn is next.
     var turn = 0
+    /// The number of flushes of whole disks that wait for older requests.
+    var waitingFlushes = 0
+    /// The number of requests for one disk of the board that are performed at once.
+    let operationsPerDisk: Int
     /// True once every pool and every disk is open, or never will be.
     var isOpen = false
-    /// False until the driver has finished all requests of this server's life before. Such a request may still write
-    /// bytes of a window, so the same request must not be answered before it ends.
-    private var hasBegun = false
 
-    /// - Parameter operations: the number of requests that are performed at once; at least `reserve` for each client.
+    /// - Parameter operations: the number of requests for one disk of the board that are performed at once; at least
+    ///   `reserve` for each client.
     public init(clients: [StorageClient<Source>], driver: Sink, observer: Observer, operations: Int) {
         precondition(operations >= Self.reserve * clients.count, "the server has too few operations for its clients")
         (self.clients, self.driver, self.observer) = (clients, driver, observer)
-        self.operations = [StorageOperation](repeating: StorageOperation(), count: operations)
-        freeOperations = (0..<operations).reversed().map { $0 }
+        operationsPerDisk = operations
+        (self.operations, freeOperations) = ([], [])
+        for client in clients.indices { addLanes(of: client) }
+        usedDisks = max(1, boardDisks.count { $0.lanes > 0 })
+        self.operations = [StorageOperation](repeating: StorageOperation(), count: operations * usedDisks)
+        freeOperations = self.operations.indices.reversed().map { $0 }
+    }
+
+    /// Adds a lane for each disk of the board that a client uses.
+    private mutating func addLanes(of client: Int) {
+        for number in clients[client].disks.indices {
+            let boardDisk = clients[client].disks[number].boardDisk
+            while boardDisks.count <= boardDisk { boardDisks.append(StorageBoardDisk()) }
+            let known = lanes.firstIndex { $0.client == client && $0.boardDisk == boardDisk }
+            clients[client].disks[number].lane = known ?? lanes.count
+            guard known == nil else { continue }
+            boardDisks[boardDisk].lanes += 1
+            lanes.append(
+                StorageLane(client: client, boardDisk: boardDisk, capacity: clients[client].source.capacity))
+        }
     }
 
     /// Adds the pool on a disk of the board.
@@ -49,16 +78,17 @@ public struct StorageServer<
     ///   - offset: the place at which the driver knows the memory in window 0, in bytes.
     ///   - log: memory that outlives the component.
     public mutating func addPool(on boardDisk: Int, memory: Memory, size: Int, at offset: Int = 0, log: Log) {
+        while boardDisks.count <= boardDisk { boardDisks.append(StorageBoardDisk()) }
         pools.append(StoragePool(boardDisk: boardDisk, memory: memory, memorySize: size, offset: offset, log: log))
     }
 
-    /// The size of the memory for partition tables, in bytes.
+    /// The size of the memory for the partition tables of one disk of the board, in bytes.
     public static var partitionMemorySize: Int { 32 << 10 }
 
     /// Lets the server read partition tables.
     ///
     /// - Parameters:
-    ///   - memory: memory of `partitionMemorySize` bytes.
+    ///   - memory: memory of `partitionMemorySize` bytes for each disk of the board with partitions.
     ///   - offset: the place at which the driver knows the memory in window 0, in bytes.
     public mutating func readPartitions(into memory: Memory, at offset: Int) {
         partitionMemory = (memory, offset)
@@ -77,23 +107,40 @@ public struct StorageServer<
 
     /// Does everything that can be done now.
     public mutating func run() {
-        guard begin() else { return }
+        continuePools()
         var goesOn = true
         while goesOn {
-            if !isOpen { openDisks() }
             goesOn = takeDriverAnswers()
+            if !isOpen { openDisks() }
+            if driver.disksHaveChanged() { publishChanges() }
             if takePoolAnswers() { goesOn = true }
             if takeRequests() { goesOn = true }
+            if waitingFlushes > 0, sendWaitingFlushes() { goesOn = true }
             if sendPoolRequests() { goesOn = true }
         }
+        reportTrouble()
     }
 
-    /// Returns true once no request of the life before is under way.
-    private mutating func begin() -> Bool {
-        if hasBegun { return true }
-        while driver.takeAnswer() != nil {}
-        hasBegun = driver.isIdle
-        return hasBegun
+    // MARK: The driver
+
+    /// Returns the driver's description of a disk of the board, once the server may use it.
+    ///
+    /// The driver must have finished all requests of this server's life before. Such a request may still write bytes of
+    /// a window, so the same request must not be answered before it ends. Each disk has a part of the window of its
+    /// own, and waits for its own requests only.
+    func usableDisk(_ boardDisk: Int) -> BlockDisk? {
+        driver.hasEarlierRequests(for: boardDisk) ? nil : driver.disk(boardDisk)
+    }
+
+    /// Returns true if the driver has room for a request for a disk of the board, of the disk's part of the slots.
+    func hasRoom(_ boardDisk: Int) -> Bool {
+        boardDisks[boardDisk].underWay < driver.capacity / usedDisks && driver.freeCount > 0
+    }
+
+    /// Passes a request to the driver, which has room for it.
+    mutating func send(_ request: BlockRequest) {
+        boardDisks[Int(request.disk)].underWay += 1
+        driver.submit(request)
     }
 
     // MARK: Answers of the driver
@@ -102,8 +149,9 @@ public struct StorageServer<
         var hasTaken = false
         while let (cookie, status) = driver.takeAnswer() {
             hasTaken = true
-            let owner = Int(cookie >> 32)
+            let owner = Int(cookie >> 32 & 0xFF_FFFF)
             let number = UInt32(truncatingIfNeeded: cookie)
+            boardDisks[Int(cookie >> 56)].underWay -= 1
             if owner == 1 {
                 wholeFinished(Int(number), status)
             } else if owner == DriverCookie.tableOwner {
@@ -122,8 +170,7 @@ public struct StorageServer<
         let operation = operations[index]
         operations[index] = StorageOperation()
         freeOperations.append(index)
-        clients[operation.client].running -= 1
-        clients[operation.client].runningBytes -= Int(operation.request.length)
+        leave(operation)
         if let slot = operation.slot { answer(operation.client, slot, operation.request, status) }
     }
 
@@ -150,10 +197,15 @@ public struct StorageServer<
     }
 }
 
-/// The owner of a request to the driver, as the request's cookie.
+/// The owner of a request to the driver and the disk of the board, as the request's cookie.
 enum DriverCookie {
-    static let operation: UInt64 = 1 << 32
     static let tableOwner = 1 << 16
-    static func table(_ search: Int) -> UInt64 { UInt64(tableOwner) << 32 | UInt64(search) }
-    static func pool(_ index: Int, _ tag: UInt32) -> UInt64 { UInt64(index + 2) << 32 | UInt64(tag) }
+    static func operation(_ index: Int, _ boardDisk: Int) -> UInt64 { place(1, boardDisk) | UInt64(index) }
+    static func table(_ search: Int, _ boardDisk: Int) -> UInt64 { place(tableOwner, boardDisk) | UInt64(search) }
+    static func pool(_ index: Int, _ tag: UInt32, _ boardDisk: Int) -> UInt64 {
+        place(index + 2, boardDisk) | UInt64(tag)
+    }
+    private static func place(_ owner: Int, _ boardDisk: Int) -> UInt64 {
+        UInt64(boardDisk) << 56 | UInt64(owner) << 32
+    }
 }

@@ -23,6 +23,17 @@ public struct DiskDescription: Equatable, Sendable {
     public var isClone: Bool
     /// The number of clones that keep a snapshot from being deleted.
     public var clones: Int
+
+    public init(
+        index: Int, name: PoolName, isSnapshot: Bool, isHidden: Bool, isDeleting: Bool, hasChecksums: Bool,
+        sectors: UInt64, used: UInt32, quota: UInt32, reserved: UInt32, origin: PoolName, previous: Int?,
+        isClone: Bool, clones: Int
+    ) {
+        (self.index, self.name, self.isSnapshot, self.isHidden) = (index, name, isSnapshot, isHidden)
+        (self.isDeleting, self.hasChecksums, self.sectors) = (isDeleting, hasChecksums, sectors)
+        (self.used, self.quota, self.reserved) = (used, quota, reserved)
+        (self.origin, self.previous, self.isClone, self.clones) = (origin, previous, isClone, clones)
+    }
 }
 
 extension Pool {

@@ -16,6 +16,8 @@ struct DiskState {
     var isDamaged = false
     /// True if the deletion has met a damaged node. It goes on after the pool has been opened again.
     var isStuck = false
+    /// True if the deletion has met a node that the device could not read. It goes on after a `retry`.
+    var isDelayed = false
     /// The slot of the newest node of the list of dead units if it has changed since the last commit; otherwise -1.
     var deadSlot = -1
     /// True if the device has finished writes that no answered flush covers.

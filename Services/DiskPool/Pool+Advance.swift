@@ -27,8 +27,12 @@ extension Pool {
         if requests[index].outstanding == 0, !requests[index].isStalled { continueRequest(index) }
     }
 
+    /// Goes on with work that was left because it was too much for one call. The owner calls it while `hasWork`.
+    public mutating func advance() { if hasWork { advanceAll() } }
+
     /// Continues everything that can go on.
     mutating func advanceAll() {
+        hasWork = false
         if mount.stage == .replaying { replay() }
         guard isMounted else { return }
         continueWriting()

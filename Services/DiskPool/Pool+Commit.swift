@@ -12,15 +12,26 @@ extension Pool {
         commit.isWanted = false
         guard isDirty else { return false }
         era += 1
-        commit.stage = .writing
-        commit.nextSlot = 0
-        commit.nextMapBlock = 0
-        commit.nextRecord = 0
-        commit.hasFailed = false
         sealNodes()
+        sealDirectory()
         superblock.generation &+= 1
+        commit.begin()
         continueWriting()
         return true
+    }
+
+    /// Enters the checksums of all changed blocks and records into the directory, and gives each its other slot.
+    ///
+    /// All of them change together, so that a commit that failed can write the same blocks to the same slots again.
+    private mutating func sealDirectory() {
+        for block in 0..<buffers.mapBlocks where space.dirty[block] && !space.damaged[block] {
+            toggle(directory: block, at: buffers.mapBlock(block), size: PoolLayout.unitSize)
+        }
+        for index in records.indices where states[index].isDirty {
+            let offset = buffers.record(index)
+            records[index].encode(&memory, at: offset)
+            toggle(directory: buffers.mapBlocks + index, at: offset, size: PoolLayout.recordSize)
+        }
     }
 
     /// Computes the checksums of all changed nodes, from the leaves upwards, and enters them where the nodes are named.
@@ -52,8 +63,7 @@ extension Pool {
             let block = commit.nextMapBlock
             commit.nextMapBlock += 1
             guard space.dirty[block], !space.damaged[block] else { continue }
-            let slot = toggle(directory: block, at: buffers.mapBlock(block), size: PoolLayout.unitSize)
-            writeUnit(PoolLayout.mapBlock(block, slot: slot), buffers.mapBlock(block))
+            writeUnit(PoolLayout.mapBlock(block, slot: slot(directory: block)), buffers.mapBlock(block))
         }
         while commit.nextRecord < records.count, outbox.room > 8 {
             let index = commit.nextRecord
@@ -63,11 +73,9 @@ extension Pool {
     }
 
     private mutating func writeRecord(_ index: Int) {
-        let offset = buffers.record(index)
-        records[index].encode(&memory, at: offset)
-        let slot = toggle(directory: buffers.mapBlocks + index, at: offset, size: PoolLayout.recordSize)
+        let slot = slot(directory: buffers.mapBlocks + index)
         let sector = PoolLayout.recordSector(index, slot: slot, mapBlocks: buffers.mapBlocks)
-        send(.write, sector, 1, .buffer(offset), .commit)
+        send(.write, sector, 1, .buffer(buffers.record(index)), .commit)
         commit.outstanding += 1
     }
 
@@ -81,13 +89,16 @@ extension Pool {
             && commit.nextRecord == records.count
     }
 
-    /// Enters a block's checksum and its other slot into the directory. Returns the slot.
-    private mutating func toggle(directory index: Int, at offset: Int, size: Int) -> Int {
+    private func slot(directory index: Int) -> Int {
+        DirectoryEntry(memory, at: buffers.superblock + DirectoryEntry.offset(index)).slot
+    }
+
+    /// Enters a block's checksum and its other slot into the directory.
+    private mutating func toggle(directory index: Int, at offset: Int, size: Int) {
         let place = buffers.superblock + DirectoryEntry.offset(index)
         let old = DirectoryEntry(memory, at: place)
         let entry = DirectoryEntry(check: memory.checksum(offset, count: size), slot: old.isUsed ? 1 - old.slot : 0)
         entry.encode(&memory, at: place)
-        return entry.slot
     }
 
     mutating func commitStepFinished(_ succeeded: Bool) {
@@ -98,7 +109,7 @@ extension Pool {
         guard commit.outstanding == 0 else { return }
         if commit.hasFailed { return failCommit() }
         switch commit.stage {
-        case .idle: return
+        case .idle, .failed: return
         case .writing:
             guard isWritten else { return }
             commit.stage = .flushing
@@ -116,12 +127,13 @@ extension Pool {
         }
     }
 
-    /// Stops all changes. The device still has the state of the last commit, or already that of this one.
+    /// Stops all changes. The device still has the state of the last commit, or already that of this one, and may lose
+    /// the latter. So nothing may be written that either of them does not expect, until this commit has succeeded.
     private mutating func failCommit() {
         if commit.stage == .flushing || commit.stage == .finishing { deviceFlushed(commit.mark, false) }
-        commit.stage = .idle
-        readOnlyReason = .commitFailed
-        countDeletions()
+        commit.stage = .failed
+        commit.isRepeated = true
+        counters.failedCommits += 1
     }
 
     private mutating func flushDevice() {
@@ -140,6 +152,7 @@ extension Pool {
 
     private mutating func finishCommit() {
         commit.stage = .idle
+        commit.isRepeated = false
         commit.finished += 1
         counters.commits += 1
         isDirty = false

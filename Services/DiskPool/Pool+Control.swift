@@ -2,6 +2,7 @@
 extension Pool {
     mutating func control(_ index: Int, _ step: Request.ControlStep) {
         guard readOnlyReason == nil else { return finishControl(index, .readOnly) }
+        guard commit.stage != .failed else { return finishControl(index, .device) }
         switch step {
         case .begin: beginControl(index)
         case .quiet:

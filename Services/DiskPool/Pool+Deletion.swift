@@ -10,15 +10,19 @@ extension Pool {
     /// Counts the deletions that can go on. Called when one begins or ends.
     mutating func countDeletions() {
         deletions = 0
+        delayedDeletions = states.count { $0.isDelayed }
         guard readOnlyReason == nil, !hasDamagedRecord else { return }
-        deletions = records.indices.count { records[$0].state == .deleting && !states[$0].isStuck }
+        deletions = records.indices.count { canDelete($0) }
+    }
+
+    private func canDelete(_ record: Int) -> Bool {
+        records[record].state == .deleting && !states[record].isStuck && !states[record].isDelayed
     }
 
     /// Returns the deletion to go on with. One that has begun comes first, because the list of its successor is then
     /// in part merged, and the successor must not go before.
     private var nextDeletion: Int? {
-        let candidates = records.indices.lazy.filter { records[$0].state == .deleting && !states[$0].isStuck }
-        return candidates.first { records[$0].cursor > 0 } ?? candidates.first
+        records.indices.first { canDelete($0) && records[$0].cursor > 0 } ?? records.indices.first { canDelete($0) }
     }
 
     /// Does one step of one deletion. Returns whether more can be done at once.
@@ -38,9 +42,9 @@ extension Pool {
         }
         switch result {
         case .wait: return false
-        case .failure:
+        case .failure(let error):
             // The units of the damaged part stay allocated.
-            states[record].isStuck = true
+            if error == .device { states[record].isDelayed = true } else { states[record].isStuck = true }
             countDeletions()
             return true
         case .value(let isFinished):

@@ -8,7 +8,7 @@ extension Pool {
         let disk = requests[index].request.disk
         requests[index].era = era
         for _ in 0..<Self.unitsPerStep {
-            guard requests[index].done < requests[index].request.count else { return finish(index, nil) }
+            guard requests[index].done < requests[index].request.count else { return finishDiscard(index) }
             let piece = nextPiece(index)
             guard !isLocked(index, piece.unit) else { return }
             switch leaf(disk, piece.unit) {
@@ -21,8 +21,13 @@ extension Pool {
                 requests[index].done += piece.count
             }
         }
-        guard requests[index].done == requests[index].request.count else { return }
-        finish(index, nil)
+        if requests[index].done == requests[index].request.count { return finishDiscard(index) }
+        hasWork = true
+    }
+
+    private mutating func finishDiscard(_ index: Int) {
+        guard requests[index].request.isDurable else { return finish(index, nil) }
+        beginDurable(index)
     }
 
     /// Goes on behind the units that a missing leaf would map, all of which are zero.

@@ -42,6 +42,7 @@ extension Pool {
         }
         if commit.finished < requests[index].commit {
             guard readOnlyReason == nil else { return finish(index, .readOnly) }
+            guard commit.stage != .failed else { return finish(index, .device) }
             if !commit.isRunning { commit.isWanted = true }
             return
         }

@@ -23,6 +23,10 @@ extension Pool {
 
     func entry(_ place: LeafPlace?) -> MapEntry { place.map { entry($0.slot, $0.index) } ?? .none }
 
+    /// Returns whether a node or data can lie in a unit. A hostile structure may name a fixed one, or one beyond the
+    /// end, where data of others may lie.
+    func isPossible(_ unit: UInt32) -> Bool { unit >= buffers.firstUnit && unit < buffers.units }
+
     // MARK: Loading
 
     /// Returns the slot of a node, or begins to load it. Fails if the last load of the node has just failed.
@@ -30,7 +34,7 @@ extension Pool {
         if !failed.isEmpty, let failure = failed.first(where: { $0.unit == entry.unit }) {
             return .failure(failure.error)
         }
-        guard entry.unit < buffers.units else { return .failure(.damaged) }
+        guard isPossible(entry.unit) else { return .failure(.damaged) }
         if let slot = cache.find(entry.unit) {
             switch cache.slots[slot].state {
             case .clean, .dirty: return .value(slot)
@@ -63,6 +67,19 @@ extension Pool {
     }
 
     // MARK: Looking up
+
+    /// Returns the entry of a virtual unit of data. Fails if it names an impossible unit.
+    mutating func dataEntry(_ record: Int, _ unit: UInt64) -> Found<MapEntry> {
+        switch leaf(record, unit) {
+        case .wait: return .wait
+        case .failure(let error): return .failure(error)
+        case .value(let place):
+            let found = entry(place)
+            if found.isNone || isPossible(found.unit) { return .value(found) }
+            counters.damaged += 1
+            return .failure(.damaged)
+        }
+    }
 
     /// Returns the place in the leaf that maps a virtual unit, or nil if the map has no leaf there.
     mutating func leaf(_ record: Int, _ unit: UInt64) -> Found<LeafPlace?> {
@@ -152,7 +169,7 @@ extension Pool {
 
     /// Gives back a unit that this disk does not refer to any more: frees it, or leaves it to the snapshots.
     mutating func release(_ record: Int, _ entry: MapEntry, for use: SpaceMap.Use) {
-        guard entry.unit < buffers.units else { return }
+        guard isPossible(entry.unit) else { return }
         if entry.birth > records[record].sharedEpoch {
             free(entry.unit)
             charge(record, -1)
@@ -165,9 +182,12 @@ extension Pool {
     static var unitsPerChange: UInt32 { UInt32(PoolLayout.maximumHeight) + 3 }
 
     /// Returns whether there is room for a change of one leaf: slots, units, the log, and the queue of freed units.
-    /// Otherwise asks for a commit, which makes room, or gives `.failure(.poolFull)` if a commit would not help.
+    /// Otherwise asks for a commit, which makes room, or gives `.failure(.poolFull)` if a commit would not help. Gives
+    /// `.failure(.device)` after a commit that failed.
     mutating func canChange(freeing count: Int, for use: SpaceMap.Use) -> Found<Bool> {
-        guard !commit.isRunning, readOnlyReason == nil else { return .wait }
+        guard readOnlyReason == nil else { return .failure(.readOnly) }
+        guard commit.stage != .failed else { return .failure(.device) }
+        guard !commit.isRunning else { return .wait }
         let hasUnits = space.free >= use.reserve + Self.unitsPerChange
         if hasUnits, hasRoom(freeing: count) { return .value(true) }
         commit.isWanted = true
@@ -178,7 +198,8 @@ extension Pool {
         let needed = Int(Self.unitsPerChange)
         // A replay begins with what the life before had changed, so it may fill the memory somewhat more.
         let limit = mount.stage == .replaying ? cache.count - 8 : cache.count * 3 / 4
-        return space.freed.count + count + 64 <= SpaceMap.freedLimit && cache.dirtyCount + 2 * needed <= limit
+        return space.freed.count + count + 64 <= SpaceMap.freedLimit && space.draining.count <= SpaceMap.drainingLimit
+            && cache.dirtyCount + 2 * needed <= limit
             && cache.takeable >= needed && (log.capacity == 0 || log.capacity - logged >= PoolLayout.unitsPerSegment)
     }
 }

@@ -27,7 +27,51 @@ extension Pool {
     /// Opens the pool on the disk: reads the superblock, the space map and the records, and replays the log.
     public mutating func open() {
         mount.stage = .superblocks
+        mount.attempt += 1
         readSuperblock(0)
+    }
+
+    /// The number of attempts to open a pool after which a block or a record that the device cannot read counts as
+    /// damaged. Before, the pool does not open, because another attempt may read it.
+    public static var openAttempts: Int { 3 }
+
+    /// Tries again what the device has failed: to open the pool, to commit, or to delete. Does nothing if nothing has
+    /// failed, or if it is being tried. The owner calls it from time to time while `hasTrouble`.
+    public mutating func retry() {
+        if mount.stage == .failed {
+            forgetEverything()
+            return open()
+        }
+        guard isMounted else { return }
+        for index in states.indices { states[index].isDelayed = false }
+        countDeletions()
+        if commit.stage == .failed {
+            commit.begin()
+            continueWriting()
+        }
+        advanceAll()
+    }
+
+    /// Makes the state as it was before `open`. Nothing is under way.
+    private mutating func forgetEverything() {
+        shape(capacity)
+        superblock = Superblock()
+        (superblock.units, superblock.records) = (buffers.units, UInt32(buffers.records))
+        let attempt = mount.attempt
+        (mount, commit) = (Mount(), Commit())
+        mount.attempt = attempt
+        failed.removeAll(keepingCapacity: true)
+        (isDirty, logged, deletions, delayedDeletions) = (false, 0, 0, 0)
+        if case .features = readOnlyReason { readOnlyReason = nil }
+    }
+
+    /// Lays the memory out for other sizes. No structure lies in it but the superblock.
+    private mutating func shape(_ sizes: PoolBuffers) {
+        buffers = sizes
+        records = [DiskRecord](repeating: DiskRecord(), count: sizes.records)
+        states = [DiskState](repeating: DiskState(), count: sizes.records)
+        cache = NodeCache(count: sizes.slots)
+        space = SpaceMap(units: sizes.units)
     }
 
     private mutating func readSuperblock(_ copy: Int) {
@@ -63,8 +107,10 @@ extension Pool {
         // A newer program may have written any of the copies.
         let refusals: [PoolError] = [.unknownVersion, .unknownFeatures]
         if let reason = refusals.first(where: { mount.failures.contains($0) }) { return failMount(reason) }
+        // An older generation must not pass for the newest one.
+        if mount.missesGeneration { return failMount(.device) }
         guard let best = mount.best else {
-            let reasons: [PoolError] = [.badSize, .damaged, .device]
+            let reasons: [PoolError] = [.badSize, .damaged]
             return failMount(reasons.first { mount.failures.contains($0) } ?? .noPool)
         }
         mount.stage = .selected
@@ -72,18 +118,20 @@ extension Pool {
     }
 
     private mutating func judgeSuperblock(_ succeeded: Bool) -> PoolError? {
-        guard succeeded else { return .device }
+        guard succeeded else {
+            mount.unreadable |= 1 << UInt32(mount.next)
+            return .device
+        }
         do throws(PoolError) {
             let found = try Superblock(&memory, at: buffers.superblock)
-            guard found.units <= buffers.units, Int(found.records) == records.count,
-                found.mapBlocks == buffers.mapBlocks
-            else { return .badSize }
+            guard found.units <= capacity.units, Int(found.records) <= capacity.records else { return .badSize }
+            mount.valid |= 1 << UInt32(mount.next)
             if mount.best.map({ found.generation > $0.generation }) ?? true {
                 mount.best = (found.generation, mount.next)
             }
             return nil
         } catch {
-            if error == .damaged { counters.damaged += 1 }
+            // This does not count as damage, because a power cut can leave such a copy.
             return error
         }
     }
@@ -97,6 +145,8 @@ extension Pool {
         }
         let unknown = superblock.features.readOnlyCompatible & ~PoolFeatures.known.readOnlyCompatible
         if unknown != 0, readOnlyReason == nil { readOnlyReason = .features(unknown) }
+        let sizes = capacity.smaller(units: superblock.units, records: Int(superblock.records))
+        if sizes != buffers { shape(sizes) }
         // The life before may have died between the writing of this superblock and the flush. The next commit
         // overwrites what the superblock before needs, so this one must be durable first.
         mount.stage = .flushing
@@ -124,6 +174,7 @@ extension Pool {
     }
 
     private mutating func blockRead(_ succeeded: Bool) {
+        guard succeeded || mount.attempt >= Self.openAttempts else { return failMount(.device) }
         let index = mount.next
         let entry = DirectoryEntry(memory, at: buffers.superblock + DirectoryEntry.offset(index))
         if index < buffers.mapBlocks {

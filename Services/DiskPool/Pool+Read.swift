@@ -6,13 +6,13 @@ extension Pool {
         let disk = requests[index].request.disk
         if requests[index].outstanding == 0 { requests[index].era = era }
         while requests[index].done < requests[index].request.count {
-            guard outbox.room > 80 else { return sendRun(index) }
+            guard hasRoomForData else { return sendRun(index) }
             let piece = nextPiece(index)
             let found: MapEntry
-            switch leaf(disk, piece.unit) {
+            switch dataEntry(disk, piece.unit) {
             case .wait: return sendRun(index)
             case .failure(let error): return fail(index, error)
-            case .value(let place): found = entry(place)
+            case .value(let entry): found = entry
             }
             if records[disk].hasChecksums, found.valid & piece.mask != 0 {
                 sendRun(index)

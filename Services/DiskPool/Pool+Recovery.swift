@@ -17,7 +17,8 @@ extension Pool {
             logged += 1
             guard entry.record < records.count, records[entry.record].kind == .disk else { continue }
             let unit = entry.entry.unit
-            if unit != 0, unit < buffers.units, !isAllocated(unit), !isBusy(unit) { _ = take(unit) }
+            guard unit == 0 || isPossible(unit) else { continue }
+            if unit != 0, !isAllocated(unit), !isBusy(unit) { _ = take(unit) }
             mount.entries.append(entry)
         }
         mount.next = 0
@@ -33,10 +34,11 @@ extension Pool {
                 // Nothing else runs, so only a load ends the waiting.
                 if cache.loadingCount == 0, outbox.count == 0 { failMount(.recovery) }
                 return
-            case .failure(.damaged):
+            case .failure(.device): return failMount(.device)
+            case .failure:
                 // The change is lost, so the disk must not answer with older data.
+                counters.damaged += 1
                 states[change.record].isDamaged = true
-            case .failure(let error): return failMount(error)
             case .value: counters.replayed += 1
             }
             mount.next += 1

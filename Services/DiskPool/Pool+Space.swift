@@ -88,7 +88,7 @@ extension Pool {
         // The unit may become another node, so the cache must forget this one.
         cache.forget(unit)
         // A hostile or damaged structure may name a unit twice. Freeing it twice would give it to two owners.
-        if space.damaged[Int(unit) / PoolLayout.unitsPerMapBlock] || !isAllocated(unit) { return }
+        if !isPossible(unit) || space.damaged[Int(unit) / PoolLayout.unitsPerMapBlock] || !isAllocated(unit) { return }
         setAllocated(unit, false)
         setBusy(unit, true)
         space.freed.append(unit)
@@ -118,12 +118,16 @@ extension Pool {
         space.draining.removeAll(keepingCapacity: true)
     }
 
+    /// The most units in one discard of the device: 128 MiB.
+    static var unitsPerDiscard: Int { 8192 }
+
     /// Sends discards for the next freed units. Neighbours go together.
     private mutating func sendDiscards() {
-        while space.nextDiscard < space.discarding.count, outbox.room > 128 {
+        while space.nextDiscard < space.discarding.count, outbox.room > requests.count + 128 {
             let first = space.discarding[space.nextDiscard]
             var count = 1
-            while space.nextDiscard + count < space.discarding.count,
+            // The device's requests count bytes in 32 bits.
+            while count < Self.unitsPerDiscard, space.nextDiscard + count < space.discarding.count,
                 space.discarding[space.nextDiscard + count] == first &+ UInt32(count)
             {
                 count += 1
@@ -178,7 +182,8 @@ extension Pool {
     public func successor(of record: Int) -> Int? {
         guard records[record].kind == .snapshot else { return nil }
         return records.indices.first {
-            !records[$0].isFree && records[$0].previousIndex == record && !records[$0].isClone
+            // A hostile record may follow itself.
+            $0 != record && !records[$0].isFree && records[$0].previousIndex == record && !records[$0].isClone
         }
     }
 

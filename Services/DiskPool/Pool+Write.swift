@@ -7,13 +7,13 @@ extension Pool {
         let disk = requests[index].request.disk
         if requests[index].outstanding == 0 { requests[index].era = era }
         while requests[index].done < requests[index].request.count {
-            guard outbox.room > 80 else { return sendRun(index) }
+            guard hasRoomForData else { return sendRun(index) }
             let piece = nextPiece(index)
             let before: MapEntry
-            switch leaf(disk, piece.unit) {
+            switch dataEntry(disk, piece.unit) {
             case .wait: return sendRun(index)
             case .failure(let error): return fail(index, error)
-            case .value(let place): before = entry(place)
+            case .value(let entry): before = entry
             }
             guard !isLocked(index, piece.unit) else { return sendRun(index) }
             guard isOwn(before, disk), before.valid & piece.mask == piece.mask, !records[disk].hasChecksums else {
@@ -46,8 +46,7 @@ extension Pool {
         {
             let piece = nextPiece(index)
             guard piece.unit >> 10 == first >> 10, !isLocked(index, piece.unit) else { break }
-            guard case .value(let place) = leaf(disk, piece.unit) else { break }
-            let before = entry(place)
+            guard case .value(let before) = dataEntry(disk, piece.unit) else { break }
             if needsCopy(before, disk, piece) {
                 if requests[index].targets.isEmpty { return beginCopy(index, before, piece) }
                 break
@@ -114,7 +113,9 @@ extension Pool {
             return unit
         }
         guard requests[index].targets.isEmpty else { return nil }
-        if space.isReturning || isDeleting {
+        if commit.stage == .failed {
+            requests[index].fail(.device)
+        } else if space.isReturning || isDeleting {
             commit.isWanted = true
         } else if !commit.isRunning {
             requests[index].fail(.poolFull)

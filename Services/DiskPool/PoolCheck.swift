@@ -189,7 +189,8 @@ public struct PoolCheck {
     func charges<M: PoolMemory, L: RecoveryLog>(_ pool: Pool<M, L>) -> [UInt32] {
         var sums = [UInt32](repeating: 0, count: pool.recordCount)
         for index in 0..<pool.recordCount where !pool.record(index).isFree {
-            sums[pool.account(of: index)] += UInt32(owned[index])
+            // A hostile map may name a unit any number of times.
+            sums[pool.account(of: index)] &+= UInt32(clamping: owned[index])
         }
         return sums
     }

@@ -1,6 +1,7 @@
 /// The reason why the pool refuses a request, or cannot be opened.
 public enum PoolError: UInt32, Error, Equatable, Sendable {
-    /// The device reported an error.
+    /// The device reported an error. A change of metadata that ends with it takes effect if the device works again
+    /// before the pool is opened anew (`Pool.retry`).
     case device = 1
     /// A structure or a unit of data has another checksum than it should have.
     case damaged
@@ -45,6 +46,4 @@ public enum ReadOnlyReason: Equatable, Sendable {
     case owner
     /// The pool has features that only a reader may ignore.
     case features(UInt64)
-    /// The device failed while a commit wrote metadata. The device has the state of the last commit.
-    case commitFailed
 }

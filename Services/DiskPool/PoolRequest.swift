@@ -32,7 +32,7 @@ public struct PoolRequest: Sendable {
     /// The client's memory, and the offset in bytes at which the data begins.
     public var window: Int
     public var offset: Int
-    /// True for a write whose answer says that it is durable (force unit access).
+    /// True for a write or discard whose answer says that it is durable (force unit access).
     public var isDurable = false
 
     public init(

@@ -29,6 +29,8 @@ struct SpaceMap {
     static let unitsPerGroup = 1024
     /// The most units that are freed between two commits.
     static let freedLimit = 16384
+    /// The most units that wait for requests or for the device. Above that, nothing is freed.
+    static let drainingLimit = 65536
 
     /// The purpose for which a unit is taken. Each leaves some units to those behind it, so that a full pool can still
     /// discard and delete.

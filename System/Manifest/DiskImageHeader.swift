@@ -44,7 +44,9 @@ public struct DiskImageHeader: Sendable, Equatable {
 
 extension DiskTemplate {
     /// The size that is known before the disk is made, in bytes.
-    var knownSize: UInt64? { size ?? image.flatMap { try? DiskImageHeader($0).size } }
+    var knownSize: UInt64? {
+        size ?? image.flatMap { try? DiskImageHeader($0).size } ?? debian.map { _ in DebianSystem.leastDiskSize }
+    }
 }
 
 extension DiskDescription {

@@ -16,9 +16,9 @@ extension Manifest {
         let devices = disks.board.enumerated().map { number, disk in
             DeviceRequest(name: disk.name, node: BoardDiskDescription.node(number))
         }
-        let shared: [ComponentDescription] = [
-            .blockDriver(of: devices, priority: priority), .storage(heap: disks.storageHeap, priority: priority),
-        ]
+        let shared: [ComponentDescription] =
+            [.blockDriver(of: devices, priority: priority), .storage(heap: disks.storageHeap, priority: priority)]
+            + (disks.hasControl ? [.diskControl(priority: priority)] : [])
         tenants.insert(contentsOf: shared.map(TenantDescription.component), at: 0)
     }
 }
@@ -40,11 +40,12 @@ extension Manifest {
 }
 
 extension ComponentDescription {
-    /// The time that storage and driver may use, for any number of requests of their clients. With the console driver
-    /// (200 us) and root (a quarter) they leave a tenth of their core to others, so that a client that floods them with
-    /// requests stalls no other tenant there.
+    /// The time that storage, driver and disk control may use, for any number of requests of their clients. With the
+    /// console driver (200 us) and root (a quarter) they leave a fourteenth of their core to others, so that a client
+    /// that floods them with requests stalls no other tenant there.
     private static let storageAllowance = TimeAllowance(budget: 300_000, period: 1_000_000)
     private static let driverAllowance = TimeAllowance(budget: 150_000, period: 1_000_000)
+    private static let controlAllowance = TimeAllowance(budget: 25_000, period: 1_000_000)
 
     /// Restarts without end. The back-off alone keeps a part that dies at each start below this limit.
     private static let alwaysRestarts = RestartDescription(
@@ -76,6 +77,15 @@ extension ComponentDescription {
         return storage
     }
 
+    /// Makes the part by which the tool controls the disks of pools while the system runs.
+    fileprivate static func diskControl(priority: Int) -> ComponentDescription {
+        var control = added(DiskTenant.control, DiskTenant.controlProgram, priority: priority)
+        control.allowance = controlAllowance
+        control.memory = DiskMemory.controlHeap
+        control.uses = [ConnectionDescription(name: DiskTenant.storage, server: DiskTenant.storage)]
+        return control
+    }
+
     /// Makes the backend, which is a part of its machine. It has the machine's core and priority.
     fileprivate static func backend(of machine: MachineDescription) -> ComponentDescription {
         var backend = added(
@@ -93,11 +103,12 @@ enum DiskMemory {
     static let driverHeap: UInt64 = 256 << 10
     static let storageHeap: UInt64 = 8 << 20
     static let backendHeap: UInt64 = 256 << 10
+    static let controlHeap: UInt64 = 64 << 10
     /// The window of each client.
     static let window: UInt64 = 1 << 20
-    /// The memory for partition tables in the storage component's own window, and the number of nodes in memory of
-    /// each pool.
-    static let partitionTables: UInt64 = 64 << 10
+    /// The memory for the partition table of each disk of the board, in the storage component's own window, and the
+    /// number of nodes in memory of each pool.
+    static let partitionTable: UInt64 = 32 << 10
     static let poolNodes = 96
     /// The memory of a backend for the requests that it has taken from its machine, and not yet completed.
     static let inFlight: UInt64 = 64 << 10
@@ -112,14 +123,19 @@ extension SystemDisks {
     /// The number of tenants that the tool adds.
     var tenantCount: Int {
         guard isUsed else { return 0 }
-        return 2 + clients.count { $0.owner != $0.tenant }
+        return 2 + (hasControl ? 1 : 0) + backendCount
     }
+
+    private var backendCount: Int { clients.count { $0.owner != $0.tenant } }
+
+    /// True if the board's disks have a pool, which the tool can control while the system runs.
+    var hasControl: Bool { board.contains { hasPool($0.name) } }
 
     /// The bytes of memory that the parts for disks need beside their programs.
     var memory: UInt64 {
         guard isUsed else { return 0 }
         return sharedMemory + DiskMemory.driverHeap + storageHeap + UInt64(board.count) * DiskMemory.rings
-            + UInt64(tenantCount - 2) * DiskMemory.backendHeap
+            + UInt64(backendCount) * DiskMemory.backendHeap + (hasControl ? DiskMemory.controlHeap : 0)
     }
 
     /// The bytes that the storage component needs for its own data. For each disk of the board this includes a map with
@@ -137,13 +153,14 @@ extension SystemDisks {
             return PoolBuffers(units: units, records: records, slots: DiskMemory.poolNodes).size
         }
         // The component divides its window equally among the pools.
-        return DiskMemory.partitionTables + UInt64(pools.count * (pools.max() ?? 0)).aligned(to: 1 << 16)
+        let tables = (UInt64(board.count) * DiskMemory.partitionTable).aligned(to: 1 << 16)
+        return tables + UInt64(pools.count * (pools.max() ?? 0)).aligned(to: 1 << 16)
     }
 
     /// The bytes of memory that several of the parts for disks can access, and of memory that outlives a part.
     var sharedMemory: UInt64 {
         guard isUsed else { return 0 }
-        let backends = UInt64(tenantCount - 2)
+        let backends = UInt64(backendCount)
         let connections =
             UInt64(clients.count) * BlockConnectionLayout.size(banks: DiskMemory.clientBanks)
             + BlockConnectionLayout.size(banks: DiskMemory.driverBanks)

@@ -58,7 +58,10 @@ public struct BoardDescription: Sendable, Equatable {
 
 /// The origin of a machine's operating system.
 public enum GuestSource: Sendable, Equatable {
+    /// Debian's kernel with an initial RAM disk of the tool.
     case debian(flavour: DebianFlavour)
+    /// A whole Debian on the machine's disk `root`.
+    case debianDisk(DebianSystem)
     case files(kernel: URL, initrd: URL?, format: GuestFormat)
     /// A bare program for machines: a target of this repository, below `Guests`.
     case target(String)
@@ -75,14 +78,6 @@ public enum FirmwareSource: Sendable, Equatable {
 
     /// The words of the manifest for Debian's firmware.
     public static let names: [(name: String, source: FirmwareSource)] = [("u-boot", .uBoot), ("edk2", .edk2)]
-}
-
-/// Debian's kernels for arm64.
-public enum DebianFlavour: String, Sendable, CaseIterable {
-    /// `linux-image-cloud-arm64`: the drivers that virtual machines need.
-    case cloud
-    /// `linux-image-arm64`: all drivers.
-    case generic
 }
 
 /// A machine: virtual hardware and the operating system on it.

@@ -72,6 +72,8 @@ public struct DiskTemplate: Sendable, Equatable {
     public var size: UInt64?
     /// The file with the first contents: raw, qcow2 or vmdk.
     public var image: URL?
+    /// The Debian whose root file system it holds, which the tool makes.
+    public var debian: DebianSystem?
 
     public init(name: String, boardDisk: String, size: UInt64? = nil, image: URL? = nil) {
         (self.name, self.boardDisk, self.size, self.image) = (name, boardDisk, size, image)
@@ -135,11 +137,14 @@ public struct DiskDescription: Sendable, Equatable {
 public enum DiskTenant {
     public static let storage = "storage"
     public static let driver = "block-driver"
+    /// The tenant at whose console the tool types orders.
+    public static let control = "disk-control"
 
     /// Returns the name of the tenant that serves a machine's disks.
     public static func backend(of machine: String) -> String { "\(machine).disks" }
 
     static let storageProgram = "Storage"
     static let driverProgram = "BlockDriver"
+    static let controlProgram = "DiskConsole"
     static let backendProgram = "Backend"
 }

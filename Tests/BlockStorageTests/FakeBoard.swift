@@ -44,13 +44,16 @@ final class HostLog: RecoveryLog {
 /// The driver and the disks of a board. It answers when the test says so. It outlives lives of the storage component.
 final class FakeBoard {
     let memory: HostMemory
-    var disks: [BlockDisk?]
+    var disks: [BlockDisk?] { didSet { changes += 1 } }
+    private(set) var changes = 0
     private var sectors: [[UInt64: [UInt32]]]
     var pending: [BlockRequest] = []
     var answers: [(cookie: UInt64, status: BlockStatus)] = []
     var capacity = 64
     /// The sectors of disk 0 whose accesses fail.
     var failing: Set<UInt64> = []
+    /// The operations of disk 0 that fail, whatever their sectors are.
+    var failingOperations: [BlockOperation] = []
     /// All requests so far.
     var history: [BlockRequest] = []
 
@@ -83,7 +86,9 @@ final class FakeBoard {
     func finish(_ index: Int) {
         let request = pending.remove(at: index)
         let range = request.sector..<request.sector + UInt64(request.length / 512)
-        let fails = request.disk == 0 && range.contains { failing.contains($0) }
+        let fails =
+            request.disk == 0
+            && (range.contains { failing.contains($0) } || failingOperations.contains(request.operation))
         if !fails { for sector in range { transfer(request, sector) } }
         answers.append((request.cookie, fails ? .ioError : .ok))
     }
@@ -107,16 +112,38 @@ final class FakeBoard {
     }
 }
 
+/// A life's end of the connection to the driver. Requests of earlier lives have the highest bit of the cookie set.
 struct DriverEnd: BlockRequestSink {
+    private static let earlier: UInt64 = 1 << 63
     let board: FakeBoard
+    private var changes: Int?
+
+    init(board: FakeBoard) {
+        self.board = board
+        for index in board.pending.indices { board.pending[index].cookie |= Self.earlier }
+        for index in board.answers.indices { board.answers[index].cookie |= Self.earlier }
+    }
+
+    var capacity: Int { board.capacity }
     var freeCount: Int { board.capacity - board.pending.count - board.answers.count }
-    var isIdle: Bool { board.pending.isEmpty && board.answers.isEmpty }
+    func hasEarlierRequests(for boardDisk: Int) -> Bool {
+        board.pending.contains { $0.cookie >= Self.earlier && Int($0.disk) == boardDisk }
+            || board.answers.contains { $0.cookie >= Self.earlier && Int($0.cookie >> 56) - 128 == boardDisk }
+    }
     mutating func submit(_ request: BlockRequest) {
         board.pending.append(request)
         board.history.append(request)
     }
     mutating func takeAnswer() -> (cookie: UInt64, status: BlockStatus)? {
-        board.answers.isEmpty ? nil : board.answers.removeFirst()
+        while !board.answers.isEmpty {
+            let answer = board.answers.removeFirst()
+            if answer.cookie < Self.earlier { return answer }
+        }
+        return nil
+    }
+    mutating func disksHaveChanged() -> Bool {
+        defer { changes = board.changes }
+        return changes != board.changes
     }
     func disk(_ number: Int) -> BlockDisk? { board.disks[number] }
 }
@@ -140,6 +167,7 @@ final class FakeClient {
 
 struct ClientEnd: BlockRequestSource {
     let client: FakeClient
+    var capacity: Int { 1024 }
     mutating func takeRequest() -> (slot: Int, request: BlockRequest)? {
         guard let next = client.submitted.first(where: { !client.taken.contains($0.slot) }) else { return nil }
         client.taken.insert(next.slot)

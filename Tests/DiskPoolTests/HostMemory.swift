@@ -7,6 +7,8 @@ final class HostMemory: PoolMemory {
     let windows: UnsafeMutablePointer<UInt32>
     let size: Int
     let windowSize: Int
+    /// The words that the pool has accessed in its own memory.
+    var accesses = 0
 
     init(size: Int, windows count: Int, windowSize: Int) {
         (self.size, self.windowSize) = (size, windowSize)
@@ -21,10 +23,22 @@ final class HostMemory: PoolMemory {
         windows.deallocate()
     }
 
-    func load(_ offset: Int) -> UInt32 { words[offset >> 2] }
-    func store(_ offset: Int, _ word: UInt32) { words[offset >> 2] = word }
-    func checksum(_ offset: Int, count: Int) -> UInt32 { HostMemory.checksum(words + offset / 4, count / 4) }
-    func clear(_ offset: Int, count: Int) { (words + offset / 4).update(repeating: 0, count: count / 4) }
+    func load(_ offset: Int) -> UInt32 {
+        accesses += 1
+        return words[offset >> 2]
+    }
+    func store(_ offset: Int, _ word: UInt32) {
+        accesses += 1
+        words[offset >> 2] = word
+    }
+    func checksum(_ offset: Int, count: Int) -> UInt32 {
+        accesses += count / 4
+        return HostMemory.checksum(words + offset / 4, count / 4)
+    }
+    func clear(_ offset: Int, count: Int) {
+        accesses += count / 4
+        (words + offset / 4).update(repeating: 0, count: count / 4)
+    }
 
     /// Returns the place of a part of a window.
     func window(_ window: Int, _ offset: Int) -> UnsafeMutablePointer<UInt32> {

@@ -25,6 +25,8 @@ final class SimulatedDisk {
     /// The sectors that cannot be read, and those that cannot be written.
     var unreadable: Set<Int> = []
     var unwritable: Set<Int> = []
+    /// False if the disk forgets what clients write, so that it can be large.
+    var keepsData = true
     /// Returns true for a request that fails.
     var fails: ((DeviceRequest) -> Bool)?
     /// Everything that was performed, if a test wants it.
@@ -42,6 +44,12 @@ final class SimulatedDisk {
     func unit(_ unit: UInt32) -> [UInt32]? {
         let sectors = Int(unit) * 32..<Int(unit) * 32 + 32
         return unreadable.isEmpty || !unreadable.contains(where: sectors.contains) ? units[Int(unit)] : nil
+    }
+
+    /// Makes all contents durable and as they were.
+    func restore(_ units: [[UInt32]]) {
+        self.units = units
+        flush(written)
     }
 
     func set(_ unit: UInt32, _ word: Int, _ value: UInt32) { units[Int(unit)][word] = value }
@@ -82,6 +90,7 @@ final class SimulatedDisk {
     private func write(_ request: DeviceRequest, _ memory: HostMemory) -> Bool {
         guard sectors(request).upperBound <= units.count * 32 else { return false }
         if !unwritable.isEmpty, unwritable.contains(where: sectors(request).contains) { return false }
+        if !keepsData, case .window = request.place { return true }
         var place = memory.place(request.place)
         for sector in sectors(request) {
             put(sector) { $0.update(from: place, count: Self.sectorWords) }
@@ -92,6 +101,7 @@ final class SimulatedDisk {
 
     /// A device may return anything from a discarded sector.
     private func discard(_ sector: Int) {
+        guard keepsData else { return }
         put(sector) { $0.update(repeating: 0xD15C_A4D0, count: Self.sectorWords) }
     }
 

@@ -24,7 +24,7 @@ final class Trial {
     static let requestCount = 16
     static let windowSize = 64 * 1024
     let records: Int
-    let slots = 48
+    let slots: Int
     let units: UInt32
     var random: Random
     let disk: SimulatedDisk
@@ -49,7 +49,8 @@ final class Trial {
     var found: [UInt32] = []
     let passesDiscards: Bool
 
-    init(seed: UInt64, units: UInt32 = 900, records: Int = 32, logEntries: Int = 0) {
+    init(seed: UInt64, units: UInt32 = 900, records: Int = 32, logEntries: Int = 0, slots: Int = 48) {
+        self.slots = slots
         self.records = records
         random = Random(seed)
         self.units = units
@@ -75,6 +76,7 @@ final class Trial {
 
     /// Performs one pending request.
     func step() {
+        pool.advance()
         pump()
         guard !disk.pending.isEmpty else { return takeAnswers() }
         let choice = random.below(disk.pending.count)
@@ -89,7 +91,7 @@ final class Trial {
     func settle() {
         pump()
         var steps = 0
-        while !disk.pending.isEmpty {
+        while !disk.pending.isEmpty || pool.hasWork {
             step()
             steps += 1
             if steps > 100_000 { return problems.append("does not settle") }

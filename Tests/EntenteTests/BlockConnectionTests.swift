@@ -32,6 +32,7 @@ import Testing
 
     private func submit(_ request: BlockRequest, _ client: inout BlockClient) -> Bool { client.submit(request) != nil }
     private func isQuiet(_ client: inout BlockClient) -> Bool { client.nextAnswer() == nil }
+    private func sleeps(_ client: inout BlockClient) -> Bool { client.willSleep() }
     private func isIdle(_ server: inout BlockServer) -> Bool { server.nextRequest() == nil }
 
     private func request(_ number: UInt64) -> BlockRequest {
@@ -81,7 +82,7 @@ import Testing
         }
         #expect(pair.server.raised == Pair.submitted)
         server.didWake()
-        #expect(client.willSleep())
+        #expect(sleeps(&client))
         pair.asServer {
             server.notify()
             #expect(pair.client.raised.bits == 0)
@@ -90,9 +91,9 @@ import Testing
         }
         #expect(pair.client.raised == Pair.answered)
         client.didWake()
-        #expect(!client.willSleep())
+        #expect(!sleeps(&client))
         client.release(client.nextAnswer()!.slot)
-        #expect(client.willSleep())
+        #expect(sleeps(&client))
     }
 
     /// Plays random steps of both ends, with restarts between any two. Every request is answered exactly once in the
@@ -195,17 +196,34 @@ import Testing
 
     @Test func publishesDisks() {
         let pair = Pair(kernel)
-        let client = pair.makeClient()
+        var client = pair.makeClient()
         var server = pair.makeServer()
         #expect(client.disk(0) == nil && client.disk(8) == nil && client.disk(-1) == nil)
         let disk = BlockDisk(
             capacity: 1 << 40, features: [.discard, .hasVolatileCache], optimalSize: 16384, identity: [1, 2, 3])
         pair.asServer { server.publish(disk, as: 7) }
         #expect(client.disk(7) == disk && client.disk(6) == nil)
-        #expect(client.willSleep())
+        // The client looks once more before it sleeps.
+        #expect(!sleeps(&client))
+        #expect(sleeps(&client))
         pair.asServer { server.publish(nil, as: 7) }
         #expect(client.disk(7) == nil && pair.client.raised == Pair.answered)
         pair.asServer { server.publish(disk, as: 8) }
+    }
+
+    /// The client hears of each change once, also of those between two of its lives.
+    @Test func tellsOfChangedDescriptions() {
+        let pair = Pair(kernel)
+        var (client, server) = (pair.makeClient(), pair.makeServer())
+        func hears() -> Bool { client.disksHaveChanged() }
+        #expect(hears() && !hears())
+        pair.asServer { server.publish(BlockDisk(capacity: 8, features: []), as: 0) }
+        #expect(hears() && !hears())
+        server = pair.makeServer()
+        pair.asServer { server.publish(BlockDisk(capacity: 8, features: []), as: 1) }
+        #expect(hears() && !sleeps(&client) && sleeps(&client))
+        client = pair.makeClient()
+        #expect(hears() && !hears())
     }
 
     /// A server that died while it changed a description leaves none, and its next life publishes a valid one.

@@ -68,6 +68,21 @@ import Testing
             }
         }
 
+        /// Sleeps until the server describes a disk.
+        func awaitDisk() {
+            sender.run {
+                while client.disk(3) == nil {
+                    guard client.willSleep() else { continue }
+                    guard isWoken(server) else { return failures.append("the client sleeps for ever") }
+                    server.run { _ = Notification.own.poll() }
+                    client.didWake()
+                }
+            }
+        }
+
+        /// Describes a disk. It does nothing else, so that no later event wakes the client.
+        func describe() { server.run { serving.publish(BlockDisk(capacity: 8, features: []), as: 3) } }
+
         /// Answers requests, and sleeps while there is none.
         func serve(_ count: UInt64) {
             server.run {
@@ -85,6 +100,15 @@ import Testing
                 }
             }
         }
+    }
+
+    /// A description that comes while the client goes to sleep is seen.
+    @Test func aDescriptionIsNotMissed() {
+        let pair = Pair()
+        Scenario(
+            cores: 2, reset: { pair.begin() }, body: { $0 == 0 ? pair.awaitDisk() : pair.describe() },
+            check: { pair.failures.first }, name: { _ in "connection" }
+        ).exploreHere(#_sourceLocation)
     }
 
     @Test func nothingIsLostAndNobodySleepsForEver() {

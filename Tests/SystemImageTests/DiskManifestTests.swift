@@ -37,14 +37,18 @@ import Testing
 
     @Test func theToolAddsDriverStorageAndBackends() throws {
         let manifest = try valid()
-        let names = ["block-driver", "storage", "web.disks", "web", "mail.disks", "mail", "db", "plain"]
+        let names = [
+            "block-driver", "storage", "disk-control", "web.disks", "web", "mail.disks", "mail", "db", "plain",
+        ]
         #expect(manifest.tenants.map(\.name) == names)
         #expect(
-            manifest.components.filter(\.isAdded).map(\.name) == ["block-driver", "storage", "web.disks", "mail.disks"])
+            manifest.components.filter(\.isAdded).map(\.name) == [
+                "block-driver", "storage", "disk-control", "web.disks", "mail.disks",
+            ])
         let added = manifest.components.filter(\.isAdded)
         // The most urgent client is a component of priority 16.
-        #expect(added.map(\.priority) == [17, 17, 8, 12])
-        #expect(added.map(\.core) == [0, 0, 0, 1])
+        #expect(added.map(\.priority) == [17, 17, 17, 8, 12])
+        #expect(added.map(\.core) == [0, 0, 0, 0, 1])
         #expect(added[0].devices.map(\.node) == ["virtio_mmio@a000000", "virtio_mmio@a000200"])
         #expect(try valid(BoardOverrides(cores: 1)).tenants.allSatisfy { $0.core == 0 })
     }
@@ -52,7 +56,7 @@ import Testing
     @Test func theyStayBelowRootAndRestartWithoutEnd() throws {
         let urgent = try manifest(
             "components: {a: {target: Heartbeat, priority: 31, core: 1, disks: {d: {size: 1MiB}}}}\nboard: {cores: 2}")
-        #expect(urgent.components.map(\.priority) == [29, 29, 31])
+        #expect(urgent.components.map(\.priority) == [29, 29, 29, 31])
         let restart = urgent.components[0].restart
         #expect(restart.onLimit == .stop && restart.shortestWay() >= restart.span)
     }

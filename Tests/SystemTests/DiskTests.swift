@@ -37,6 +37,64 @@ extension SystemTests {
             }
         }
 
+        /// The tool lists, makes, copies and deletes disks while Linux writes to one of them. A snapshot keeps the old
+        /// contents, and the pool is sound afterwards.
+        @Test func theToolControlsDisksOfARunningSystem() throws {
+            let folder = FileManager.default.temporaryDirectory.appendingPathComponent("entente-\(UUID().uuidString)")
+            defer { try? FileManager.default.removeItem(at: folder) }
+            var options = BootOptions()
+            options.disks = folder
+            func arguments(_ verb: String, _ rest: [String]) -> [String] {
+                ["disk", verb, Repository.file("Tests/Systems/debian-disks.yaml").path] + rest
+                    + ["--disks", folder.path]
+            }
+            do {
+                let system = try RunningSystem("Tests/Systems/debian-disks.yaml", options: options)
+                func disk(_ verb: String, _ rest: String...) throws -> (status: Int32, output: String, errors: String) {
+                    try system.whileItRuns(tool: arguments(verb, rest))
+                }
+                try system.wait(for: "Enter 'help'", on: "web")
+                try system.type(
+                    "yes old | dd of=/dev/vda bs=64k count=16 iflag=fullblock conv=fsync; echo begins | tr a-z A-Z\n",
+                    on: "web")
+                try system.wait(for: "BEGINS", on: "web")
+                #expect(try disk("snapshot", "web.root", "before").status == 0)
+                let load = [
+                    "n=0; while true; do yes new$n | dd of=/dev/vda bs=64k count=16 iflag=fullblock conv=fsync",
+                    "2>/dev/null && echo wrote $n; n=$((n + 1)); done &\n",
+                ].joined(separator: " ")
+                try system.type(load, on: "web")
+                try system.wait(for: "wrote 1\r", on: "web")
+                for round in 0..<3 {
+                    #expect(try disk("clone", "web.root", "copy\(round)").status == 0)
+                    #expect(try disk("snapshot", "web.root", "s\(round)").status == 0)
+                    #expect(try disk("create", "empty", "4MiB").status == 0)
+                    let listing = try disk("list")
+                    #expect(listing.status == 0 && listing.output.contains("\nweb.root@s\(round) "))
+                    #expect(try disk("delete", "empty").status == 0)
+                    try system.wait(for: "wrote \(2 + round)\r", on: "web")
+                }
+                let again = try disk("snapshot", "web.root", "before")
+                #expect(again.status == 1 && again.errors.contains("another disk or snapshot has the name"))
+                let used = try disk("delete", "web.root")
+                #expect(used.status == 1 && used.errors.contains("of the running system"))
+                let check = try disk("check")
+                #expect(check.status == 1 && check.errors.contains("needs the system off"))
+                try system.type("kill %1; sync; dmesg | grep -c 'I/O error'\n", on: "web")
+                try system.wait(for: "\r\n0\r", on: "web")
+            }
+            let workspace = Workspace(root: Repository.root)
+            let manifest = try Manifest.load(path: Repository.file("Tests/Systems/debian-disks.yaml").path)
+            let pool = try #require(
+                try SystemPools(of: manifest, workspace: workspace, folder: folder, only: "main").pools.first)
+            let result = try pool.check(repairing: false)
+            #expect(result.isSound, "\(result.text)")
+            let copy = folder.appendingPathComponent("before.raw")
+            try pool.export("web.root@before", to: copy)
+            let start = try #require(try FileHandle(forReadingFrom: copy).read(upToCount: 1 << 20))
+            #expect(start == Data(String(repeating: "old\n", count: 1 << 18).utf8))
+        }
+
         /// Root executes the whole plan of disks, again after each death. The machine starts when its disks are ready,
         /// also in its second life.
         @Test func eachPartRestartsAlone() throws {

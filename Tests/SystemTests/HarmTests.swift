@@ -93,6 +93,23 @@ extension SystemTests {
             }
         }
 
+        /// Each machine stands still while the driver, storage or its own backend is dead. It loses nothing, and the
+        /// death of one machine's backend does not delay the other machine.
+        @Test func everyVictimOfDisksIsPredicted() throws {
+            let folder = FileManager.default.temporaryDirectory.appendingPathComponent("entente-\(UUID().uuidString)")
+            defer { try? FileManager.default.removeItem(at: folder) }
+            var trial = try HarmTrial("Tests/Systems/harm-disks.yaml", disks: folder)
+            try trial.tryEverything()
+            try report(trial)
+            for machine in ["left", "right"] {
+                for part in ["block-driver", "storage", "\(machine).disks"] {
+                    #expect(trial.seen.contains("\(machine) stall \(part)"), "nobody saw: \(machine) stall \(part)")
+                    #expect(!trial.seen.contains("\(machine) change \(part)"))
+                }
+            }
+            #expect(!trial.seen.contains("left stall right.disks") && !trial.seen.contains("right stall left.disks"))
+        }
+
         private func report(_ trial: HarmTrial) throws {
             print(trial.summary)
             #expect(trial.surprises.isEmpty, "\(trial.surprises.joined(separator: "\n"))")

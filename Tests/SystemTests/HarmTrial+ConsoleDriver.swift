@@ -97,7 +97,7 @@ extension HarmTrial {
         for part in parts { _ = try system.takeOutput(of: part.name) }
         try system.type(DriverFault.forge.rawValue, on: ConsoleDriver.name)
         var losers = Set<String>()
-        for part in parts where !part.isAsked {
+        for part in parts where !part.isAsked && part.noticesInput {
             let text = try system.wait(for: "lost input", on: part.name, timeout: .seconds(10))
             if !text.isEmpty { losers.insert(part.name) }
         }
@@ -109,7 +109,7 @@ extension HarmTrial {
         }
         try waitForAll(timeout: .seconds(60))
         let harm = harm(dead: try takeDeaths(), losers: losers, by: ConsoleDriver.name)
-        record(harm, by: ConsoleDriver.name, "forged input", aim: .change) { _ in true }
+        record(harm, by: ConsoleDriver.name, "forged input", aim: .change, noticedBy: \.noticesInput)
     }
 
     /// Lets the driver give root a command that nobody has typed. Root obeys it, and kills a part. A restart of that

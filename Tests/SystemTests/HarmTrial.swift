@@ -24,7 +24,8 @@ struct HarmTrial {
     /// The parts whose programs the trial replaces by programs that print lines, and hang on request.
     enum StandIns { case none, components, all }
 
-    init(_ path: String, standIns: StandIns = .none) throws {
+    /// - Parameter disks: the folder of the board's disks, for a system that has some.
+    init(_ path: String, standIns: StandIns = .none, disks: URL? = nil) throws {
         let manifest = try Workspace(root: Repository.root).manifest(
             at: Repository.file(path).path, overriding: BoardOverrides())
         analysis = HarmAnalysis(try manifest.planWithPlaceholders())
@@ -33,8 +34,10 @@ struct HarmTrial {
         let secrets = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         try FileManager.default.createDirectory(at: secrets, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: secrets) }
+        var options = BootOptions()
+        options.disks = disks
         system = try RunningSystem(
-            path, consoleDriver: "HungSerial",
+            path, options: options, consoleDriver: "HungSerial",
             changing: { tenant in
                 let number = HarmTrialPart.firstNumber + parts.count
                 tenant.standIn(standIns, file: secrets.appendingPathComponent("\(number)"), number: number)
@@ -210,7 +213,9 @@ struct HarmTrial {
             }
             guard let line = try? system.wait(for: "\n", on: "root", timeout: .seconds(10)) else { continue }
             text += line
-            if let match = line.firstMatch(of: /([\w-]+): .*died (\d+) time/) { deaths[String(match.1)] = Int(match.2) }
+            if let match = line.firstMatch(of: /([\w.-]+): .*died (\d+) time/) {
+                deaths[String(match.1)] = Int(match.2)
+            }
         }
         return deaths
     }

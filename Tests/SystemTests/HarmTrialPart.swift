@@ -56,6 +56,11 @@ struct HarmTrialPart {
     var showsStall: Bool { speaks || isAsked }
     /// True if the part checks its memory at each line that it prints.
     var checksMemory: Bool { reaches && speaks }
+    /// True for a part that says so if it gets a letter that nobody has typed.
+    var noticesInput: Bool { !isAdded }
+    /// True for a part that the tool has added to the system. It prints nothing, because the users of disks show
+    /// whether it works.
+    let isAdded: Bool
     let faults: [HarmTrialFault]
 
     init(_ tenant: TenantDescription, number: Int) {
@@ -100,11 +105,13 @@ struct HarmTrialPart {
         switch tenant {
         case .component(let component):
             isMachine = false
-            speaks = component.program != .target("BadPager")
+            isAdded = component.isAdded
+            speaks = component.program != .target("BadPager") && !isAdded
             witnesses = speaks
             reaches = [.target("BadPager"), .target("Hang")].contains(component.program)
         case .machine:
             isMachine = true
+            isAdded = false
             (speaks, witnesses, reaches) = (!isAsked, !isAsked, !isAsked)
         }
     }
@@ -121,7 +128,7 @@ extension TenantDescription {
             machine.guest = .target("HangGuest")
             self = .machine(machine)
         case .component(var component):
-            guard standIns != .none else { return }
+            guard standIns != .none, !component.isAdded else { return }
             let isPager = [.target("Pager"), .target("BadPager")].contains(component.program)
             component.program = .target(isPager ? "BadPager" : "Hang")
             component.arguments = [isPager ? 4 : component.paged == nil ? 0 : 5]

@@ -25,7 +25,7 @@ import Testing
                 "Commands",
             ]
         ),
-        ("Workshop", ["Support", "Checks", "Bench", "Mutants", "Testing", "Commands"]),
+        ("Workshop", ["Support", "Checks", "Bench", "Bench/Requests", "Mutants", "Testing", "Commands"]),
     ])
     func referencesPointDownwards(module: String, folders: [String]) throws {
         let check = try ReferenceCheck(
@@ -95,13 +95,15 @@ import Testing
         "Components/Pager": ["Entente"],
         "Components/Heartbeat": ["Entente"],
         "Components/BlockDriver": ["DiskDriver", "Entente", "VirtioBlock"],
-        "Components/Storage": ["ABI", "BlockStorage", "DiskControl", "DiskPool", "Entente", "RuntimeSupport"],
+        "Components/Storage": [
+            "ABI", "BlockStorage", "DiskControl", "DiskOrders", "DiskPool", "Entente", "RuntimeSupport",
+        ],
         "Components/Control": ["Entente"],
-        "Guests": ["GuestHardware", "GuestSupport", "HostileSupport"],
+        "Guests": ["GuestHardware", "GuestSupport", "HostileSupport", "DiskSupport"],
         "Benchmarks": ["ABI", "Entente", "MachineMonitor", "RuntimeSupport"],
         "Tests/Programs": ["ABI", "Entente", "RuntimeSupport", "SerialConsole", "SerialDriver", "HarmWitness"],
         "Tests/Packages": ["Entente", "Exchange", "Hoarder", "Ledger", "Mishaps"],
-        "Tool": ["ABI", "DiskPool", "SystemImage", "Tool", "Workshop"],
+        "Tool": ["ABI", "DiskOrders", "DiskPool", "SystemImage", "Tool", "Workshop"],
         "Workshop": ["ABI", "SystemImage", "Tool"],
     ]
     /// Modules of the toolchain and of other projects.

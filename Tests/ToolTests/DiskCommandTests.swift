@@ -59,16 +59,16 @@ import Testing
         try pool.perform(.write, disk: 0, sector: 0, count: 64)
         try pool.perform(.snapshot(try pool.poolName("a.d@before")), on: "a.d")
         try pool.perform(.clone(DiskOptions(name: try pool.poolName("copy"), sectors: 0)), on: "a.d@before")
-        let lines = pool.listing.split(separator: "\n").map(String.init)
+        let lines = pool.listing.text.split(separator: "\n").map(String.init)
         #expect(lines[0].contains("pool of 'main' in") && lines[0].contains(": 32.0 MiB, "))
         #expect(
             lines.dropFirst() == [
                 "NAME        KIND      SIZE     USED      FROM", "a.d         disk      1.0 MiB  48.0 KiB",
                 "a.d@before  snapshot  1.0 MiB  0 bytes   a.d", "copy        clone     1.0 MiB  0 bytes   a.d@before",
             ])
-        let text = try pools.pool(of: "copy").description(of: "copy")
+        let text = try pools.pool(of: "copy").listing.description(of: "copy")
         #expect(text.contains("kind: clone\n") && text.contains("made from: a.d@before\n"))
-        #expect(try pool.description(of: "a.d@before").contains("clones: 1\n"))
+        #expect(try pool.listing.description(of: "a.d@before").contains("clones: 1\n"))
         let failure = #expect(throws: Failure.self) { try pools.pool(of: "b") }
         #expect(failure?.problem == "the system 'worked' has no disk or snapshot 'b'")
         #expect(failure?.remedy == "choose from a.d, a.d@before, copy")

@@ -73,6 +73,16 @@ struct MutantTests {
         #expect(throws: Failure.self) { try MutantVariants(in: twice) }
     }
 
+    /// Names with a space between them would be an expression that no test has.
+    @Test func theTestsOfAVariantAreOneExpression() throws {
+        let entry = "- {file: A.swift, in: f, old: a, new: b, because: it is wrong, tests: ATests BTests}\n"
+        let two = try folder(["variants.yaml": entry])
+        let one = try folder(["variants.yaml": entry.replacing("ATests BTests", with: "(A|B)Tests")])
+        defer { [one, two].forEach { try? FileManager.default.removeItem(at: $0) } }
+        #expect(throws: Failure.self) { try MutantVariants(in: two) }
+        #expect(try MutantVariants(in: one).entries.count == 1)
+    }
+
     private func folder(_ files: [String: String]) throws -> URL {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("mutants-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

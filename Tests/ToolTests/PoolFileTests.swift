@@ -126,6 +126,13 @@ import Testing
 
     private func remove() { try? FileManager.default.removeItem(at: workspace.root) }
 
+    /// Makes an image with recognisable contents in the place of a Debian.
+    private func debianImage(_ debian: DebianSystem) throws -> URL {
+        let file = workspace.root.appendingPathComponent("\(debian.templateName).raw")
+        try Data(repeating: 0xDE, count: 1 << 20).write(to: file)
+        return file
+    }
+
     private func manifest(
         _ disks: String, templates: String = "{}", board: String = "{main: {size: 64MiB}}"
     ) throws -> Manifest {
@@ -144,7 +151,7 @@ import Testing
     @discardableResult
     private func prepare(_ manifest: Manifest) throws -> PoolFile {
         let files = try DiskFiles(of: manifest, workspace: workspace)
-        try PoolPreparation(disks: manifest.disks).prepare(files)
+        try PoolPreparation(disks: manifest.disks, image: debianImage).prepare(files)
         return try #require(try PoolFile.open(files.files[0].file, boardDisk: "main"))
     }
 
@@ -246,7 +253,7 @@ import Testing
         defer { remove() }
         let manifest = try manifest("{d: {whole: true}}")
         let files = try DiskFiles(of: manifest, workspace: workspace)
-        try PoolPreparation(disks: manifest.disks).prepare(files)
+        try PoolPreparation(disks: manifest.disks, image: debianImage).prepare(files)
         #expect(try PoolFile.open(files.files[0].file, boardDisk: "main") == nil)
     }
 }

@@ -22,6 +22,17 @@ import Testing
         }
     }
 
+    /// A guest that turns the write cache off gets the answer to each change when the change is durable.
+    @Test(arguments: [false, true]) func forcesEachChangeWithoutACache(hasCache: Bool) {
+        let run = Run(seed: 3)
+        if !hasCache { #expect(run.drivers[0].write(VirtioRegister.configuration + 32, 0, size: 1)) }
+        for _ in 0..<1500 { run.step() }
+        #expect(run.drain() && run.failures.isEmpty)
+        #expect(run.world.rangeRequests.count > 5)
+        #expect(run.world.rangeRequests.allSatisfy { $0.forcesUnitAccess != hasCache })
+        #expect(run.world.forcedWrites > 5 || hasCache)
+    }
+
     /// Kills the backend at accesses to shared memory that the seed chooses.
     @Test(arguments: forms.indices) func losesNothingIfItIsKilled(form: Int) {
         var kills = 0
@@ -36,6 +47,51 @@ import Testing
             kills += run.kills
         }
         #expect(kills > 50)
+    }
+
+    /// A disk for which storage does not answer takes neither chains nor requests nor pages that the other one needs,
+    /// also after a restart of the backend.
+    @Test(arguments: [Run.Options(disks: 2), Run.Options(disks: 2, size: 256, window: 16 << 10, slots: 5)])
+    func aSilentDiskDelaysNoOther(options: Run.Options) {
+        for seed in TestLength.seeds(short: 4, long: 150) {
+            let run = Run(seed: seed, options)
+            run.silentDisk = 0
+            for round in 1...3 {
+                let before = run.drivers[1].completed
+                for _ in 0..<1500 { run.step() }
+                var steps = 0
+                while run.drivers[1].outstanding > 0, steps < 20_000 {
+                    run.step(submits: false)
+                    steps += 1
+                }
+                #expect(run.drivers[1].outstanding == 0, "seed \(seed), round \(round): \(run.state)")
+                #expect(run.drivers[1].completed > before + 20, "seed \(seed), round \(round)")
+                run.kill()
+                run.beginLife()
+            }
+            #expect(run.drivers[0].outstanding > 0)
+            run.silentDisk = nil
+            #expect(run.drain() && run.failures.isEmpty, "seed \(seed): \(run.failures.prefix(3)) \(run.state)")
+            #expect(run.backend.table.isEmpty && run.backend.pages.freeCount == options.window / 4096)
+        }
+    }
+
+    /// The guest hears of a disk that grew, also while the backend was dead, and hears nothing if nothing changed.
+    @Test(arguments: [false, true]) func tellsTheGuestThatItsDiskHasGrown(whileDead: Bool) {
+        let run = Run(seed: 1)
+        func settle() { for _ in 0..<50 { run.step(submits: false) } }
+        let status = VirtioRegister.interruptStatus
+        settle()
+        run.kill()
+        run.beginLife()
+        settle()
+        #expect(run.world.register(status) & InterruptStatus.configuration == 0)
+        if whileDead { run.kill() }
+        run.world.disks[0]!.capacity = 512
+        if whileDead { run.beginLife() } else { run.world.events |= VirtioPages.BackendEvent.storage }
+        for _ in 0..<3 { run.runBackend() }
+        #expect(run.world.register(VirtioRegister.configuration) == 512)
+        #expect(run.world.register(status) & InterruptStatus.configuration != 0 && run.world.interrupts & 1 != 0)
     }
 
     /// Kills the backend once, at each access of a short run.

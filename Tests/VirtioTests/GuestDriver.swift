@@ -115,6 +115,13 @@ final class GuestDriver {
         if read(VirtioRegister.status) != 15 { failures.append("the device does not run") }
     }
 
+    /// Forgets all requests, and expects an empty disk.
+    func forget() {
+        queues = []
+        blocksOf = [:]
+        possible = Array(repeating: [0], count: possible.count)
+    }
+
     private func makeQueues() {
         var next = memory.lowerBound
         queues = (0..<queueCount).map { _ in

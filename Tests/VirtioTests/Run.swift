@@ -12,6 +12,8 @@ final class Run {
     var isAwake = true
     var kills = 0
     let queueCount: Int
+    /// The disk for which storage does not answer.
+    var silentDisk: Int?
     /// The reset of a guest that waits for the backend.
     private var resetting: Set<Int> = []
     var failures: [String] { drivers.flatMap(\.failures) + world.violations }
@@ -105,7 +107,7 @@ final class Run {
 
     /// Lets storage answer an outstanding request, and perhaps perform some before, as its next lives do.
     func runStorage() {
-        let outstanding = world.outstanding
+        let outstanding = world.outstanding.filter { Int(world.connection[$0].request!.disk) != silentDisk }
         guard !outstanding.isEmpty else { return }
         if random.chance(10) { _ = world.perform(outstanding[random.below(outstanding.count)]) }
         world.answer(outstanding[random.below(outstanding.count)])
@@ -144,7 +146,7 @@ final class Run {
 
     var state: String {
         "outstanding \(drivers.map(\.outstanding)) resetting \(resetting) awake \(isAwake) events \(world.events) storage \(world.outstanding.count)"
-            + " free \(backend.table.isEmpty) waiting \(backend.table.waitingCount) old \(backend.oldRequests)"
+            + " free \(backend.table.isEmpty) waiting \(backend.table.waitingSlots) old \(backend.slots[0].oldRequests)"
             + " notified \(backend.notified) blocked \(backend.blocked) broken \(backend.slots[0].isBroken) stale \(backend.slots[0].stale)"
             + " active \(backend.queues[0].isActive) life \(backend.queues[0].life) again \(backend.queues[0].again.count) marks \(backend.queues[0].record.marks.count) gen \(backend.slots[0].generation)"
             + " status \(drivers[0].read(VirtioRegister.status)) interrupts \(world.interrupts)"

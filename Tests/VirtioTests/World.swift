@@ -54,6 +54,8 @@ final class World {
     var willAccess: (Int) -> Void = { _ in }
     /// True while the guest uses its RAM for something else, because a reset is done.
     var forbidsRAM = false
+    /// The RAM that the backend must not use, because the reset of the slot that used it is done.
+    var forbiddenRAM: Range<UInt64>?
     var violations: [String] = []
 
     init(ram: Int = 256 << 10, window: Int = 64 << 10, slots: Int = 64) {
@@ -80,9 +82,10 @@ final class World {
         return life == self.life
     }
 
-    func accessRAM(_ life: Int, _ what: String) -> Bool {
+    func accessRAM(_ life: Int, _ what: String, _ range: GuestRange) -> Bool {
         guard access(life) else { return false }
-        if forbidsRAM { violations.append("the backend \(what) RAM after a reset") }
+        let isForbidden = forbiddenRAM?.overlaps(range.address..<range.address + range.size) ?? false
+        if forbidsRAM || isForbidden { violations.append("the backend \(what) RAM after a reset") }
         return true
     }
 
@@ -176,7 +179,8 @@ struct TestEnvironment: BackendEnvironment {
     mutating func release(_ slot: Int) {
         if world.access(life) { world.connection[slot] = World.Slot() }
     }
-    var slotsInUse: Int { world.connection.count { $0.request != nil } }
+    func isInUse(_ slot: Int) -> Bool { world.connection[slot].request != nil }
+    func request(_ slot: Int) -> BlockRequest? { world.connection[slot].request }
     func disk(_ number: Int) -> BlockDisk? { number < world.disks.count ? world.disks[number] : nil }
 
     func raiseInterrupt(_ slot: Int) {
@@ -209,23 +213,23 @@ struct TestRAM: GuestRAM {
 
     func load(_ range: GuestRange) -> UInt64 {
         precondition(range.address & (range.size - 1) == 0, "not aligned")
-        _ = world.accessRAM(life, "reads")
+        _ = world.accessRAM(life, "reads", range)
         return world.value(range)
     }
     func store(_ value: UInt64, _ range: GuestRange) {
         precondition(range.address & (range.size - 1) == 0, "not aligned")
-        if world.accessRAM(life, "writes") { world.set(value, range) }
+        if world.accessRAM(life, "writes", range) { world.set(value, range) }
     }
     func loadOrdered(_ range: GuestRange) -> UInt64 { load(range) }
     func storeOrdered(_ value: UInt64, _ range: GuestRange) { store(value, range) }
     func copy(_ range: GuestRange, toWindow offset: UInt64) {
-        guard world.accessRAM(life, "reads") else { return }
+        guard world.accessRAM(life, "reads", range) else { return }
         let start = Int(range.address - World.ramBase)
         let end = Int(offset) + Int(range.size)
         world.window.replaceSubrange(Int(offset)..<end, with: world.ram[start..<start + Int(range.size)])
     }
     func copy(fromWindow offset: UInt64, to range: GuestRange) {
-        guard world.accessRAM(life, "writes") else { return }
+        guard world.accessRAM(life, "writes", range) else { return }
         let start = Int(range.address - World.ramBase)
         let end = Int(offset) + Int(range.size)
         world.ram.replaceSubrange(start..<start + Int(range.size), with: world.window[Int(offset)..<end])

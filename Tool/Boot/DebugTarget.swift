@@ -127,7 +127,7 @@ extension MachineDescription {
     /// Returns the file of the machine's kernel, if that is an ELF file, which may hold symbols.
     fileprivate func kernelWithSymbols(_ workspace: Workspace) -> URL? {
         switch guest {
-        case .debian, .firmware: return nil
+        case .debian, .debianDisk, .firmware: return nil
         case .target(let name): return workspace.programs.appendingPathComponent("\(name).elf")
         case .files(let kernel, _, _):
             let start = try? FileHandle(forReadingFrom: kernel).read(upToCount: 4)

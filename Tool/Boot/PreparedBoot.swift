@@ -33,13 +33,20 @@ package struct PreparedBoot {
         if options.countsInstructions { builder.seed = .fixed } else { builder.terminal = TerminalMode.size }
         builder.imageOfRun = keepsFiles ? nil : files.image
         let system = try builder.build()
-        if let disks { try PoolPreparation(disks: manifest.disks).prepare(disks) }
+        if let disks {
+            try PoolPreparation(disks: manifest.disks) { debian in
+                let disk = DebianDisk(workspace: workspace, system: debian)
+                try disk.prepare()
+                return disk.image
+            }.prepare(disks)
+        }
         arguments = Emulator(manifest.board, options).arguments(
             boot: ["-kernel", system.image.path] + (disks?.arguments ?? []))
         if let counter = entries ?? EntryCounter.requested(in: workspace) {
             arguments += try counter.arguments(kernel: system.kernel)
         }
         channels = system.channels
+        if let disks, channels[named: DiskTenant.control] != nil { try OpenDisks(disks).write(to: files.disks) }
         framing = .multiplexed
         (machineMemory, machineFiles) = (system.machineMemory, system.machineFiles)
     }

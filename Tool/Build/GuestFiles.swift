@@ -17,6 +17,10 @@ package struct GuestFiles {
             try guest.prepare()
             (kernel, format) = (guest.kernel, .auto)
             initrd = try guest.initrd(withWatchdog: machine.hasWatchdog, disks: !machine.disks.isEmpty)
+        case .debianDisk(let system):
+            let disk = DebianDisk(workspace: workspace, system: system)
+            try disk.prepare()
+            (kernel, initrd, format) = (disk.kernel, disk.initrd, .auto)
         case .files(let kernel, let initrd, let format):
             (self.kernel, self.initrd, self.format) = (kernel, initrd, format)
         case .target(let name):

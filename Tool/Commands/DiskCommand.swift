@@ -1,16 +1,20 @@
 import ArgumentParser
+import DiskOrders
 import DiskPool
 import Foundation
 import SystemImage
 
-/// Works on the disks of a system that does not run (`./entente disk`).
+/// Works on the disks of a system (`./entente disk`).
 struct DiskCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "disk",
-        abstract: "Works on the disks of a system while it does not run: lists, makes, copies, snapshots, checks.",
+        abstract: "Works on the disks of a system: lists, makes, copies, snapshots, clones, deletes, checks.",
         discussion: """
             The disk 'root' of machine 'web' has the name 'web.root'. A snapshot 'before' of it has the name \
             'web.root@before'. docs/manifest.md, "Disks", says where the disks are.
+
+            While the system runs, its own storage component performs 'list', 'show', 'create', 'snapshot', 'clone', \
+            'delete' and 'grow'. 'import', 'export' and 'check' need the system off.
             """,
         subcommands: [
             DiskListCommand.self, DiskShowCommand.self, DiskCheckCommand.self, DiskCreateCommand.self,
@@ -36,19 +40,101 @@ struct PoolOptions: ParsableArguments {
             "Only the pool on this disk of the board. A new disk goes to the first one by default.", valueName: "name"))
     var boardDisk: String?
 
-    /// Opens the pools of the system. No run can use them meanwhile.
+    /// Opens the pools of the system, or connects to the run that has them open.
     ///
     /// - Parameter isMaking: true to make pools that do not exist yet.
-    func pools(in workspace: Workspace, making isMaking: Bool = false) throws -> SystemPools {
+    func access(in workspace: Workspace, making isMaking: Bool = false) throws -> PoolAccess {
+        let manifest = try checkedManifest(in: workspace)
+        if let running = try RunningPools(of: manifest, workspace: workspace, folder: folder, only: boardDisk) {
+            return .running(running)
+        }
+        return .files(try pools(of: manifest, workspace, making: isMaking))
+    }
+
+    /// Opens the pools of the system. No run can use them meanwhile.
+    ///
+    /// - Parameter work: the work for which the system must be off.
+    func pools(in workspace: Workspace, for work: String, making isMaking: Bool = false) throws -> SystemPools {
+        let manifest = try checkedManifest(in: workspace)
+        let places = DiskFiles.places(of: manifest, workspace: workspace, folder: folder)
+        if let (run, _) = try OpenDisks.ofRun(with: places, in: workspace) {
+            throw Failure(
+                "'\(work)' needs the system off, but the running system '\(run)' has its disks open",
+                remedy: "end that run first; 'list', 'show', 'create', 'snapshot', 'clone', 'delete' and 'grow' work "
+                    + "while it runs")
+        }
+        return try pools(of: manifest, workspace, making: isMaking)
+    }
+
+    private var folder: URL? { disks.map { URL(fileURLWithPath: $0) } }
+
+    private func pools(of manifest: Manifest, _ workspace: Workspace, making isMaking: Bool) throws -> SystemPools {
+        try SystemPools(of: manifest, workspace: workspace, folder: folder, only: boardDisk, making: isMaking)
+    }
+
+    private func checkedManifest(in workspace: Workspace) throws -> Manifest {
         let manifest = try workspace.manifest(at: system, askingForCriticality: false)
         if let boardDisk, !manifest.disks.board.contains(where: { $0.name == boardDisk }) {
             throw Failure(
                 "the board of '\(manifest.name)' has no disk '\(boardDisk)'",
                 remedy: "choose from \(manifest.disks.board.map(\.name).joined(separator: ", "))")
         }
-        return try SystemPools(
-            of: manifest, workspace: workspace, folder: disks.map { URL(fileURLWithPath: $0) }, only: boardDisk,
-            making: isMaking)
+        return manifest
+    }
+}
+
+/// The way to the pools of a system.
+enum PoolAccess {
+    /// The system does not run, so the tool works on the files.
+    case files(SystemPools)
+    case running(RunningPools)
+
+    var listings: [PoolListing] {
+        get throws {
+            switch self {
+            case .files(let pools): pools.pools.map(\.listing)
+            case .running(let pools): try pools.pools
+            }
+        }
+    }
+
+    func listing(of name: String) throws -> PoolListing {
+        switch self {
+        case .files(let pools): try pools.pool(of: name).listing
+        case .running(let pools): try pools.pool(of: name)
+        }
+    }
+
+    /// Performs an operation on a disk or snapshot, and makes it durable.
+    func perform(_ verb: DiskOrder.Verb, on name: String) throws {
+        switch self {
+        case .running(let pools): try pools.perform(verb, on: name, in: try pools.pool(of: name))
+        case .files(let pools):
+            let pool = try pools.pool(of: name)
+            try pool.perform(verb.operation, on: name)
+            try pool.commit()
+        }
+    }
+}
+
+extension DiskOrder.Verb {
+    /// The operation of the pool.
+    fileprivate var operation: PoolRequest.Operation {
+        switch self {
+        case .hello, .list: .commit
+        case .create(let name, let sectors, let hasChecksums):
+            .create(options(name, sectors, hasChecksums))
+        case .snapshot(let name, _): .snapshot(name)
+        case .clone(let name, _): .clone(DiskOptions(name: name, sectors: 0))
+        case .delete: .delete
+        case .grow(_, let sectors): .grow(sectors)
+        }
+    }
+
+    private func options(_ name: PoolName, _ sectors: UInt64, _ hasChecksums: Bool) -> DiskOptions {
+        var options = DiskOptions(name: name, sectors: sectors)
+        options.hasChecksums = hasChecksums
+        return options
     }
 }
 
@@ -59,7 +145,7 @@ struct DiskListCommand: ParsableCommand {
     @OptionGroup var options: PoolOptions
 
     func run() throws {
-        for pool in try options.pools(in: Workspace.current()).pools { print(pool.listing, terminator: "") }
+        for pool in try options.access(in: Workspace.current()).listings { print(pool.text, terminator: "") }
     }
 }
 
@@ -71,8 +157,7 @@ struct DiskShowCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The disk or snapshot, such as 'web.root'.", valueName: "disk")) var name: String
 
     func run() throws {
-        let pools = try options.pools(in: Workspace.current())
-        print(try pools.pool(of: name).description(of: name), terminator: "")
+        print(try options.access(in: Workspace.current()).listing(of: name).description(of: name), terminator: "")
     }
 }
 
@@ -86,7 +171,7 @@ struct DiskCheckCommand: ParsableCommand {
 
     func run() throws {
         var isSound = true
-        for pool in try options.pools(in: Workspace.current()).pools {
+        for pool in try options.pools(in: Workspace.current(), for: "check").pools {
             let result = try pool.check(repairing: repair)
             print(result.text, terminator: "")
             isSound = isSound && result.isSound
@@ -104,9 +189,17 @@ struct DiskCreateCommand: ParsableCommand {
     @Flag(help: "Keep checksums of its data.") var checksums = false
 
     func run() throws {
-        let pool = try options.pools(in: Workspace.current(), making: true).first()
-        _ = try pool.create(name, bytes: size.bytes, hasChecksums: checksums)
-        try pool.commit()
+        switch try options.access(in: Workspace.current(), making: true) {
+        case .running(let pools):
+            let order = DiskOrder.Verb.create(
+                try PoolFile.poolName(name), sectors: size.bytes / UInt64(PoolLayout.sectorSize),
+                hasChecksums: checksums)
+            try pools.perform(order, on: name)
+        case .files(let pools):
+            let pool = try pools.first()
+            _ = try pool.create(name, bytes: size.bytes, hasChecksums: checksums)
+            try pool.commit()
+        }
     }
 }
 
@@ -121,7 +214,7 @@ struct DiskImportCommand: ParsableCommand {
     @Flag(help: "Keep checksums of its data.") var checksums = false
 
     func run() throws {
-        let pool = try options.pools(in: Workspace.current(), making: true).first()
+        let pool = try options.pools(in: Workspace.current(), for: "import", making: true).first()
         if pool.index(of: name) != nil { throw PoolError.exists.failure("'\(name)'") }
         try pool.importImage(URL(fileURLWithPath: file), as: name, bytes: size?.bytes, checksums)
         try pool.commit()
@@ -137,7 +230,7 @@ struct DiskExportCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The new file.", valueName: "file"), completion: .file()) var file: String
 
     func run() throws {
-        let pools = try options.pools(in: Workspace.current())
+        let pools = try options.pools(in: Workspace.current(), for: "export")
         try pools.pool(of: name).export(name, to: URL(fileURLWithPath: file))
     }
 }
@@ -151,9 +244,8 @@ struct DiskSnapshotCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The name of the snapshot.", valueName: "name")) var name: String
 
     func run() throws {
-        let pool = try options.pools(in: Workspace.current()).pool(of: disk)
-        try pool.perform(.snapshot(try pool.poolName("\(disk)@\(name)")), on: disk)
-        try pool.commit()
+        let order = DiskOrder.Verb.snapshot(try PoolFile.poolName("\(disk)@\(name)"), of: try PoolFile.poolName(disk))
+        try options.access(in: Workspace.current()).perform(order, on: disk)
     }
 }
 
@@ -167,9 +259,8 @@ struct DiskCloneCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The name of the new disk.", valueName: "name")) var name: String
 
     func run() throws {
-        let pool = try options.pools(in: Workspace.current()).pool(of: source)
-        try pool.perform(.clone(DiskOptions(name: try pool.poolName(name), sectors: 0)), on: source)
-        try pool.commit()
+        let order = DiskOrder.Verb.clone(try PoolFile.poolName(name), of: try PoolFile.poolName(source))
+        try options.access(in: Workspace.current()).perform(order, on: source)
     }
 }
 
@@ -182,9 +273,7 @@ struct DiskDeleteCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The disk or snapshot.", valueName: "disk")) var name: String
 
     func run() throws {
-        let pool = try options.pools(in: Workspace.current()).pool(of: name)
-        try pool.perform(.delete, on: name)
-        try pool.commit()
+        try options.access(in: Workspace.current()).perform(.delete(try PoolFile.poolName(name)), on: name)
     }
 }
 
@@ -196,9 +285,9 @@ struct DiskGrowCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("Its new size, such as 4GiB.", valueName: "size")) var size: DiskSize
 
     func run() throws {
-        let pool = try options.pools(in: Workspace.current()).pool(of: name)
-        try pool.perform(.grow(size.bytes / 512), on: name)
-        try pool.commit()
+        let order = DiskOrder.Verb.grow(
+            try PoolFile.poolName(name), sectors: size.bytes / UInt64(PoolLayout.sectorSize))
+        try options.access(in: Workspace.current()).perform(order, on: name)
     }
 }
 

@@ -1,5 +1,7 @@
 import ABI
+import DiskOrders
 import Foundation
+import SystemImage
 
 #if canImport(Glibc)
     import Glibc
@@ -36,6 +38,7 @@ package final class Session {
     /// The watch that asks root about the machine to which the user is attached, if that machine is silent.
     private var silence: (watch: SilenceWatch, channel: UInt8)?
     private let control: ControlServer
+    private let controlChannel: UInt8?
 
     init(arguments: [String], channels: [Channel], framing: ConsoleFraming, files: RunFiles, disks: DiskFiles? = nil)
         throws
@@ -44,6 +47,7 @@ package final class Session {
         self.framing = framing
         self.files = files
         self.disks = disks
+        controlChannel = channels[named: DiskTenant.control]?.number
         logs = try ConsoleLogs(folder: files.logs, channels: channels)
         control = try ControlServer(files: files, channels: channels)
         symboliser = Symboliser(channels: channels)
@@ -119,8 +123,16 @@ package final class Session {
             let lines = splitters[piece.channel, default: LineSplitter()].take(piece.bytes)
             let output = Event.output(channel: piece.channel, bytes: piece.bytes)
             if piece.channel == ConsoleChannel.root { lines.forEach { silence?.watch.heardRoot($0) } }
-            return [output] + lines.map { Event.line(channel: piece.channel, text: stamped($0, of: piece.channel)) }
+            return [output]
+                + lines.filter { !isReply($0, of: piece.channel) }.map {
+                    Event.line(channel: piece.channel, text: stamped($0, of: piece.channel))
+                }
         }
+    }
+
+    /// Returns true for a reply of the disk control, which is for another run of the tool.
+    private func isReply(_ line: String, of channel: UInt8) -> Bool {
+        channel == controlChannel && DiskReply(line: Array(line.utf8)) != nil
     }
 
     /// Returns unfinished lines at the system's end, because they may hold the reason of the end.

@@ -42,6 +42,12 @@ package final class DiskFiles: Sendable {
         for file in files { try Self.prepare(file) }
     }
 
+    /// Returns the places of the files, and neither opens nor makes any.
+    static func places(of manifest: Manifest, workspace: Workspace, folder: URL?) -> [URL] {
+        let place = DiskFolder(of: manifest, workspace: workspace, replacement: folder)
+        return manifest.disks.board.map { $0.file ?? place.place(of: $0) }
+    }
+
     /// Returns the files of a board's disks, or nil if the board has none.
     package static func needed(by manifest: Manifest, workspace: Workspace, folder: URL?) throws -> DiskFiles? {
         manifest.disks.board.isEmpty ? nil : try DiskFiles(of: manifest, workspace: workspace, folder: folder)

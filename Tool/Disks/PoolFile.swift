@@ -78,7 +78,13 @@ package final class PoolFile {
     }
 
     private func mount() throws {
+        var attempts = 1
         run()
+        while pool.mountFailure == .device, attempts < Pool<HostPoolMemory, NoRecoveryLog>.openAttempts {
+            attempts += 1
+            pool.retry()
+            run()
+        }
         guard pool.isMounted else {
             throw (pool.mountFailure ?? .device).failure("the pool in \(file.shortPath)")
         }
@@ -138,8 +144,14 @@ package final class PoolFile {
 
     /// Performs the pool's requests to its device, until there are no more.
     private func run() {
-        while let request = pool.nextDeviceRequest() {
-            pool.deviceFinished(request.tag, succeeded: isDone(request))
+        while true {
+            if let request = pool.nextDeviceRequest() {
+                pool.deviceFinished(request.tag, succeeded: isDone(request))
+            } else if pool.hasWork {
+                pool.advance()
+            } else {
+                return
+            }
         }
     }
 
@@ -213,7 +225,10 @@ extension PoolFile {
         do throws(PoolError) { return try perform(.create(options)) } catch { throw error.failure("'\(name)'") }
     }
 
-    func poolName(_ name: String) throws -> PoolName {
+    func poolName(_ name: String) throws -> PoolName { try Self.poolName(name) }
+
+    /// Returns a name of a pool's disk, or throws a `Failure` if it can be none.
+    static func poolName(_ name: String) throws -> PoolName {
         guard let poolName = PoolName(name.utf8) else { throw PoolError.badName.failure("'\(name)'") }
         return poolName
     }

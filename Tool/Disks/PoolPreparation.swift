@@ -5,6 +5,8 @@ import SystemImage
 /// Makes the pools and disks of a system before it starts, as far as they are missing.
 struct PoolPreparation {
     let disks: SystemDisks
+    /// Returns the image of the root file system of a Debian, after it has been made.
+    let image: (DebianSystem) throws -> URL
 
     /// The end of the name of a disk that has not all of its contents yet.
     static let unfinished = "~"
@@ -15,7 +17,7 @@ struct PoolPreparation {
             let pool = try Self.open(file)
             try removeUnfinished(in: pool)
             for template in disks.templates where template.boardDisk == file.disk.name {
-                try make(DiskMaking(template), in: pool)
+                try make(template, in: pool)
             }
             for (name, disk) in disks.pool(of: file.disk.name) { try make(DiskMaking(disk, name: name), in: pool) }
             try pool.commit()
@@ -68,6 +70,29 @@ struct PoolPreparation {
     }
 
     // MARK: Disks
+
+    private func make(_ template: DiskTemplate, in pool: PoolFile) throws {
+        guard let debian = template.debian else { return try make(DiskMaking(template), in: pool) }
+        let users = disks.pool(of: template.boardDisk).filter { $0.disk.cloneOf == template.name }
+        for user in users { warnOfOtherPackages(user.name, debian, in: pool) }
+        // A machine's disk keeps what it has, also when Debian or the list of packages has changed.
+        guard users.contains(where: { pool.index(of: $0.name) == nil }) else { return }
+        var making = DiskMaking(template)
+        making.image = try image(debian)
+        try make(making, in: pool)
+    }
+
+    private func warnOfOtherPackages(_ name: String, _ debian: DebianSystem, in pool: PoolFile) {
+        guard let index = pool.index(of: name), let origin = pool.pool.description(of: index)?.origin.text,
+            !origin.isEmpty, origin != debian.templateName
+        else { return }
+        Progress.warn(
+            Diagnostic(
+                "the disk '\(name)' was made with other packages of Debian than the manifest has now, and keeps its contents",
+                remedy:
+                    "install packages in the machine, or delete the disk by './entente disk delete', with all its files",
+                severity: .warning))
+    }
 
     private func make(_ making: DiskMaking, in pool: PoolFile) throws {
         if let index = pool.index(of: making.name) {

@@ -41,9 +41,12 @@ final class SystemPools {
     /// Returns the pool with a disk or snapshot.
     func pool(of disk: String) throws -> PoolFile {
         if let pool = pools.first(where: { $0.index(of: disk) != nil }) { return pool }
-        let names = pools.flatMap(\.disks).map(\.name.text)
-        throw Failure(
-            "the system '\(name)' has no disk or snapshot '\(disk)'",
+        throw Self.noDisk(disk, name, pools.flatMap(\.disks).map(\.name.text))
+    }
+
+    static func noDisk(_ disk: String, _ system: String, _ names: [String]) -> Failure {
+        Failure(
+            "the system '\(system)' has no disk or snapshot '\(disk)'",
             remedy: names.isEmpty
                 ? "'./entente disk create' and './entente disk import' make disks"
                 : "choose from \(names.joined(separator: ", "))")
@@ -51,53 +54,11 @@ final class SystemPools {
 }
 
 extension PoolFile {
-    /// The size of `units` units, as people write it.
-    private func text(units: Int) -> String { Self.text(bytes: UInt64(units) * UInt64(PoolLayout.unitSize)) }
-
-    /// Returns a size with one decimal.
-    static func text(bytes: UInt64) -> String {
-        for (shift, unit) in [(30, "GiB"), (20, "MiB"), (10, "KiB")] where bytes >= 1 << shift {
-            return String(format: "%.1f %@", Double(bytes) / Double(1 << shift), unit)
-        }
-        return "\(bytes) bytes"
-    }
-
-    /// The pool and its disks, a line each.
-    var listing: String {
-        let rows =
-            [["NAME", "KIND", "SIZE", "USED", "FROM"]]
-            + disks.map { disk in
-                [
-                    disk.name.text, disk.isSnapshot ? "snapshot" : disk.isClone ? "clone" : "disk",
-                    Self.text(bytes: disk.sectors * 512), text(units: Int(disk.used)), disk.origin.text,
-                ]
-            }
-        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        let lines = rows.map { row in
-            zip(row, widths).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) }.joined(separator: "  ")
-        }
-        let head =
-            "pool of '\(boardDisk)' in \(file.shortPath): \(Self.text(bytes: size)), \(text(units: pool.freeUnits)) free"
-        return ([head] + lines).map { $0.trimmingCharacters(in: .whitespaces) + "\n" }.joined()
-    }
-
-    /// Returns what is known of a disk or snapshot, a line each.
-    func description(of name: String) throws -> String {
-        guard let index = index(of: name), let disk = pool.description(of: index) else {
-            throw PoolError.noSuchDisk.failure("'\(name)'")
-        }
-        var lines = [
-            "name: \(name)", "kind: \(disk.isSnapshot ? "snapshot" : disk.isClone ? "clone" : "disk")",
-            "pool: \(boardDisk), in \(file.shortPath)", "size: \(disk.sectors * 512) bytes",
-            "used: \(text(units: Int(disk.used))), with its snapshots",
-            "reserved: \(text(units: Int(disk.reserved)))",
-            "limit: \(disk.quota == 0 ? "none" : text(units: Int(disk.quota)))",
-            "checksums: \(disk.hasChecksums ? "yes" : "no")",
-        ]
-        if !disk.origin.isEmpty { lines.append("made from: \(disk.origin.text)") }
-        if disk.clones > 0 { lines.append("clones: \(disk.clones)") }
-        if pool.isDamaged(index) { lines.append("damaged: its record cannot be used") }
-        return lines.map { $0 + "\n" }.joined()
+    /// The pool as `list` and `show` present it.
+    var listing: PoolListing {
+        PoolListing(
+            boardDisk: boardDisk, place: file.shortPath, bytes: size, freeUnits: UInt64(pool.freeUnits), disks: disks,
+            damaged: Set(disks.map(\.index).filter(pool.isDamaged)))
     }
 
     /// Copies a disk or snapshot into a file, whose name decides the format.

@@ -27,7 +27,7 @@ package struct EntryCounter {
     /// Returns the arguments that QEMU needs.
     package func arguments(kernel: URL) throws -> [String] {
         try workspace.make(folder)
-        let plugin = try build()
+        let plugin = try EmulatorPlugin(workspace: workspace, name: "entries", folder: "Entries").build()
         let symbols = try SymbolTable(elf: Data(contentsOf: kernel)).symbols
         guard let end = symbols.first(where: { $0.name == "kernel_text_end" })?.address,
             let vectors = symbols.first(where: { $0.name == "kernel_vectors" })?.address
@@ -40,22 +40,5 @@ package struct EntryCounter {
         }.write(to: functions)
         let output = folder.appendingPathComponent("\(name).\(Self.suffix)")
         return ["-plugin", "\(plugin.path),functions=\(functions.path),vectors=\(vectors),output=\(output.path)"]
-    }
-
-    private func build() throws -> URL {
-        let source = workspace.root.appendingPathComponent("Benchmarks/Entries")
-        let plugin = workspace.programs.appendingPathComponent("entries.so")
-        if let built = plugin.modified, let newest = FileManager.default.newest(below: source), newest < built {
-            return plugin
-        }
-        try workspace.make(workspace.programs)
-        try Subprocess(
-            "clang",
-            [
-                "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-fvisibility=hidden", "-fuse-ld=lld", "-o", plugin.path,
-                source.appendingPathComponent("entries.c").path,
-            ]
-        ).run()
-        return plugin
     }
 }

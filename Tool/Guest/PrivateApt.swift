@@ -54,7 +54,7 @@ struct PrivateApt {
         }
     }
 
-    private func apt(_ program: String, _ arguments: [String]) -> Subprocess {
+    func apt(_ program: String, _ arguments: [String]) -> Subprocess {
         Subprocess(program, ["-c", configuration.path] + arguments, environment: ["DEBIAN_FRONTEND": "noninteractive"])
     }
 

@@ -12,6 +12,8 @@ package final class RunFiles: Sendable {
     package let image: URL
     /// The socket by which other runs of the tool reach this one.
     package let control: URL
+    /// The list of the files of the board's disks, by which other runs of the tool find the run that has them open.
+    let disks: URL
     private let lock: FileLock
 
     /// The number of runs of systems with one name at the same time, at most.
@@ -27,6 +29,7 @@ package final class RunFiles: Sendable {
         logs = workspace.logs.appendingPathComponent(name)
         image = workspace.runs.appendingPathComponent("\(name).img")
         control = workspace.runs.appendingPathComponent("\(name).control")
+        disks = workspace.runs.appendingPathComponent("\(name).disks")
     }
 
     private static func takeFree(_ system: String, in runs: URL) throws -> (String, FileLock) {
@@ -50,7 +53,7 @@ package final class RunFiles: Sendable {
 
     /// Removes the files of a place. An image may be as large as its guests, and no user would look for it here.
     private static func remove(_ name: String, in runs: URL) {
-        for suffix in ["img", "control"] {
+        for suffix in ["img", "control", "disks"] {
             try? FileManager.default.removeItem(at: runs.appendingPathComponent("\(name).\(suffix)"))
         }
     }

@@ -130,7 +130,8 @@ struct RealtimeBenchmark {
 }
 
 extension Manifest {
-    fileprivate mutating func replace(_ machine: MachineDescription) {
+    /// Replaces the machine of the same name.
+    mutating func replace(_ machine: MachineDescription) {
         tenants = tenants.map { $0.name == machine.name ? .machine(machine) : $0 }
     }
 

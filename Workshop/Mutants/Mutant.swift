@@ -7,7 +7,7 @@ extension Mutant {
 
 /// The portable modules that get mutants.
 enum MutantArea: String, CaseIterable, Codable {
-    case kernel, platform, runtime, supervision, console
+    case kernel, platform, runtime, supervision, console, pool, storage, driver, virtio
 
     /// The folder of the sources, below the project's root.
     var folder: String {
@@ -17,6 +17,10 @@ enum MutantArea: String, CaseIterable, Codable {
         case .runtime: "Kit/Entente"
         case .supervision: "Services/Supervision"
         case .console: "Services/SerialConsole"
+        case .pool: "Services/DiskPool"
+        case .storage: "Services/BlockStorage"
+        case .driver: "Services/VirtioBlock"
+        case .virtio: "Machines/Virtio"
         }
     }
 }

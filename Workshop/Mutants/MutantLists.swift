@@ -53,6 +53,12 @@ struct MutantVariants {
         }
         let repeated = Dictionary(grouping: entries, by: \.key).first { $0.value.count > 1 }
         if let repeated { throw Failure("\(folder.path): this variant occurs twice: \(repeated.key)") }
+        // No test has a name with white space, so that such an expression would find none.
+        if let list = entries.first(where: { $0.tests.contains(where: \.isWhitespace) }) {
+            throw Failure(
+                "\(folder.path): the tests of a variant are no regular expression over their names: \(list.tests)",
+                remedy: "write several as (FirstTests|SecondTests)")
+        }
     }
 }
 

@@ -54,7 +54,8 @@ struct MachineSurroundings: BackendEnvironment {
     // MARK: The connection to storage
 
     var capacity: Int { client.capacity }
-    var slotsInUse: Int { client.capacity - client.freeCount }
+    func isInUse(_ slot: Int) -> Bool { client.slotInUse(slot) != nil }
+    func request(_ slot: Int) -> BlockRequest? { client.slotInUse(slot).flatMap { client.request(in: $0) } }
     mutating func submit(_ request: BlockRequest) -> Int? {
         var request = request
         request.window = windowNumber

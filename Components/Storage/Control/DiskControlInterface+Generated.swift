@@ -11,10 +11,11 @@ public struct DiskControlClient: Sendable {
     public init(named name: StaticString) { portal = Portal(named: name) }
 
     @inline(__always)
-    public func create(_ name: ShortText, _ sectors: UInt64, _ boardDisk: UInt64) throws(CallError<DiskControlError>) -> UInt64 {
+    public func create(_ name: ShortText, _ sectors: UInt64, _ hasChecksums: Bool, _ boardDisk: UInt64) throws(CallError<DiskControlError>) -> UInt64 {
         var _message = OutgoingMessage(1)
         name.append(to: &_message)
         sectors.append(to: &_message)
+        hasChecksums.append(to: &_message)
         boardDisk.append(to: &_message)
         return try self.portal.call(_message, result: UInt64.self, failure: DiskControlError.self)
     }
@@ -68,6 +69,13 @@ public struct DiskControlClient: Sendable {
         boardDisk.append(to: &_message)
         return try self.portal.call(_message, result: DiskControlEntry.self, failure: DiskControlError.self)
     }
+
+    @inline(__always)
+    public func pool(_ boardDisk: UInt64) throws(CallError<DiskControlError>) -> DiskControlPool {
+        var _message = OutgoingMessage(8)
+        boardDisk.append(to: &_message)
+        return try self.portal.call(_message, result: DiskControlPool.self, failure: DiskControlError.self)
+    }
 }
 
 extension DiskControlInterface {
@@ -77,9 +85,10 @@ extension DiskControlInterface {
         case 1:
             guard let _p0 = ShortText.take(from: &_message) else { return .malformed }
             guard let _p1 = UInt64.take(from: &_message) else { return .malformed }
-            guard let _p2 = UInt64.take(from: &_message) else { return .malformed }
+            guard let _p2 = Bool.take(from: &_message) else { return .malformed }
+            guard let _p3 = UInt64.take(from: &_message) else { return .malformed }
             do throws(DiskControlError) {
-                return .done(try create(_p0, _p1, _p2))
+                return .done(try create(_p0, _p1, _p2, _p3))
             } catch {
                 return .failed(error)
             }
@@ -130,6 +139,13 @@ extension DiskControlInterface {
             guard let _p1 = UInt64.take(from: &_message) else { return .malformed }
             do throws(DiskControlError) {
                 return .done(try next(_p0, _p1))
+            } catch {
+                return .failed(error)
+            }
+        case 8:
+            guard let _p0 = UInt64.take(from: &_message) else { return .malformed }
+            do throws(DiskControlError) {
+                return .done(try pool(_p0))
             } catch {
                 return .failed(error)
             }

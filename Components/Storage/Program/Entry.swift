@@ -16,6 +16,7 @@ func ententeMain(_ argument: UInt64) {
 
 struct Storage {
     var server: StorageServer<BlockServer, DriverEnd, PoolWindow, RecoveryMemory, Report>
+    private let alarm = Alarm(raising: .number(63))
 
     init() {
         let windows = ClientWindows()
@@ -63,7 +64,7 @@ struct Storage {
     /// equal parts.
     private mutating func addPools(_ windows: ClientWindows) {
         guard let own = Configuration.resource(.window, named: "window") else { return }
-        let tables = type(of: server).partitionMemorySize
+        let tables = type(of: server).partitionMemorySize * boardDiskCount
         server.readPartitions(into: PoolWindow(own, offset: 0, size: tables, windows), at: 0)
         var boardDisks: [Int] = []
         for client in server.clients {
@@ -83,6 +84,14 @@ struct Storage {
         }
     }
 
+    /// The number of the board's disks.
+    private var boardDiskCount: Int {
+        var resources = Configuration.resources(of: .boardDisk)
+        var count = 0
+        while resources.next() != nil { count += 1 }
+        return count
+    }
+
     /// Works until nothing can go on, and announces to all peers that this component sleeps. `serve` then waits for a
     /// call or for the next event.
     mutating func heard(_ events: Events) {
@@ -93,13 +102,20 @@ struct Storage {
     }
 
     mutating func work() {
-        server.run()
-        server.driver.notify()
-        server.notifyClients { $0.notify() }
+        repeat {
+            if server.hasTrouble { server.second = Clock.now / Clock.frequency }
+            server.run()
+            server.driver.notify()
+            server.notifyClients { $0.notify() }
+        } while server.hasWork
+        // A disk that has failed is tried again although no request comes.
+        if server.hasTrouble { alarm.set(after: .seconds(1)) }
     }
 
     /// Announces to all peers that this component will sleep. Returns false if a peer has work for it.
-    private func sleeps() -> Bool {
+    ///
+    /// No client has a request that the server leaves in the connection, so that a false answer always means work.
+    private mutating func sleeps() -> Bool {
         var sleeps = server.driver.client.willSleep()
         for client in server.clients where !client.source.willSleep() { sleeps = false }
         return sleeps

@@ -5,8 +5,10 @@ import Entente
 
 // The typed portal of the storage component.
 extension Storage: DiskControlInterface {
-    mutating func create(_ name: ShortText, _ sectors: UInt64, _ boardDisk: UInt64) throws(DiskControlError) -> UInt64 {
-        try begin(.create(try poolName(name), sectors: sectors), boardDisk)
+    mutating func create(
+        _ name: ShortText, _ sectors: UInt64, _ hasChecksums: Bool, _ boardDisk: UInt64
+    ) throws(DiskControlError) -> UInt64 {
+        try begin(.create(try poolName(name), sectors: sectors, hasChecksums: hasChecksums), boardDisk)
     }
 
     mutating func snapshot(
@@ -41,16 +43,21 @@ extension Storage: DiskControlInterface {
 
     mutating func next(_ index: UInt64, _ boardDisk: UInt64) throws(DiskControlError) -> DiskControlEntry {
         var index = Int(truncatingIfNeeded: min(index, 1 << 20))
+        let boardDisk = Int(truncatingIfNeeded: min(boardDisk, 1 << 20))
+        guard server.space(onBoardDisk: boardDisk) != nil else { throw .busy }
         while true {
-            let (record, isEnd) = server.record(index, onBoardDisk: Int(truncatingIfNeeded: min(boardDisk, 1 << 20)))
+            let (found, isEnd) = server.description(index, onBoardDisk: boardDisk)
             if isEnd { throw .end }
-            if let record {
-                return DiskControlEntry(
-                    index: UInt64(index), isSnapshot: record.kind == .snapshot, sectors: record.sectors,
-                    usedUnits: UInt64(record.used), name: ShortText(record.name))
-            }
+            if let found { return DiskControlEntry(found.disk, isDamaged: found.isDamaged) }
             index += 1
         }
+    }
+
+    mutating func pool(_ boardDisk: UInt64) throws(DiskControlError) -> DiskControlPool {
+        guard let space = server.space(onBoardDisk: Int(truncatingIfNeeded: min(boardDisk, 1 << 20))) else {
+            throw .busy
+        }
+        return DiskControlPool(units: UInt64(space.units), free: UInt64(space.free))
     }
 
     /// Begins an operation, and does what can be done of it at once.
@@ -69,6 +76,17 @@ extension Storage: DiskControlInterface {
     }
 }
 
+extension DiskControlEntry {
+    fileprivate init(_ disk: DiskPool.DiskDescription, isDamaged: Bool) {
+        self.init(
+            index: UInt64(disk.index), kind: disk.isSnapshot ? .snapshot : disk.isClone ? .clone : .disk,
+            sectors: disk.sectors, usedUnits: UInt64(disk.used), name: ShortText(disk.name),
+            origin: ShortText(disk.origin))
+        (hasChecksums, self.isDamaged) = (disk.hasChecksums, isDamaged)
+        (quota, reserved, clones) = (UInt64(disk.quota), UInt64(disk.reserved), UInt64(disk.clones))
+    }
+}
+
 extension ShortText {
     fileprivate init(_ name: PoolName) {
         self.init()
@@ -84,10 +102,14 @@ extension DiskControlError {
             case .exists: .exists
             case .badName: .badName
             case .neededByClone: .neededByClone
-            case .poolFull, .quota, .noRecord: .noSpace
-            case .tooLarge, .shrinks, .outOfRange, .badSize: .badSize
-            case .readOnly, .isSnapshot: .readOnly
-            default: .device
+            case .poolFull, .quota: .noSpace
+            case .noRecord: .noRecord
+            case .tooLarge, .outOfRange, .badSize: .tooLarge
+            case .shrinks: .shrinks
+            case .readOnly: .readOnly
+            case .isSnapshot: .isSnapshot
+            case .damaged: .damaged
+            case .device, .noPool, .unknownVersion, .unknownFeatures, .recovery: .device
             }
     }
 }

@@ -1,7 +1,8 @@
 import GuestHardware
 import GuestSupport
 
-/// Says every 200 ms that it is well, answers its watchdog if it has one, and does what its console tells it to.
+/// Says every 200 ms that it is well, answers its watchdog and uses its disk if it has them, and does what its console
+/// tells it to.
 @c(guest_main)
 public func guestMain() {
     SerialPort.initialize()
@@ -12,8 +13,10 @@ public func guestMain() {
     let offset = guest_counter_frequency()
     if hasWatchdog { Watchdog.start(offset: offset) }
     var witness = GuestWitness(hasWatchdog: hasWatchdog)
+    var disk = DiskWitness()
     while true {
         witness.turn()
+        disk?.takeTurn()
         while let letter = SerialPort.take() {
             switch letter {
             case Command.answer:

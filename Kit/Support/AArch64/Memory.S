@@ -1,5 +1,6 @@
 // Memory functions. The *_blocks forms move much at once, with vector registers.
 #if defined(__aarch64__) && !defined(__linux__) && !defined(__APPLE__)
+#define COPIES_MUCH
 #include "MemoryFunctions.h"
 
 // void entente_zero_blocks(uint64_t address, uint64_t size)

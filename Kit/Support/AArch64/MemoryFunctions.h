@@ -1,7 +1,7 @@
 // The functions that the compiler calls, for the kernel, for components and for guests. They use no vector registers.
 //
-// COPIES_MUCH adds a loop for 64 bytes to memcpy, with which the kernel copies leases; components have
-// entente_copy_blocks. MEMORY_IS_DEVICE leaves bytes alone, because a guest whose MMU is off may not access memory
+// COPIES_MUCH adds a loop for 64 bytes to memcpy, with which the kernel copies leases, and backends the data of disks.
+// MEMORY_IS_DEVICE leaves bytes alone, because a guest whose MMU is off may not access memory
 // unaligned.
 #include "Assembly.h"
 

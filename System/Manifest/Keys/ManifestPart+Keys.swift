@@ -4,7 +4,8 @@ import ABI
 // the tables of docs/manifest.md.
 extension ManifestPart {
     static let all = [
-        system, board, machine, component, boardDisk, diskTemplate, disk, paged, sharedMemory, restart, group, accept,
+        system, board, machine, guest, debian, component, boardDisk, diskTemplate, disk, paged, sharedMemory, restart,
+        group, accept,
         program,
     ]
 
@@ -69,8 +70,9 @@ extension ManifestPart {
         name: "machine",
         keys: [
             .init(
-                "guest", .choice(["debian"], default: "debian"),
-                "`debian`: Debian's kernel and a small system on busybox; the machine's name is its host name",
+                "guest", .either(.choice(["debian"], default: "debian"), .part("guest")),
+                "`debian`: Debian's kernel and a small system on busybox; or `{debian: {packages: [NAME, ...]}}`: a whole Debian on "
+                    + "the disk `root`, see [Debian on a disk](#debian-on-a-disk). The machine's name is its host name",
                 columns: ["`debian`, unless there is a `kernel` or `firmware`"]),
             .init(
                 "flavour", .choice(DebianFlavour.allCases.map(\.rawValue), default: DebianFlavour.cloud.rawValue),
@@ -227,6 +229,19 @@ extension ManifestPart {
                 "dependentRequired",
                 .object([("budget", .array([.text("period")])), ("period", .array([.text("budget")]))])
             ),
+        ])
+
+    static let guest = ManifestPart(
+        name: "guest",
+        keys: [.init("debian", .part("debian"), "a whole Debian on the machine's disk `root`")],
+        columns: [], mayBeEmpty: false, rules: [required("debian")])
+
+    static let debian = ManifestPart(
+        name: "debian",
+        keys: [
+            .init(
+                "packages", .list(of: .text(), counts: 0...DebianSystem.maximumPackages, isUnique: true),
+                "the names of packages of Debian that it has beside the base system", columns: ["none"])
         ])
 
     static let boardDisk = ManifestPart(

@@ -142,6 +142,7 @@ extension ManifestKey.Kind {
         case .size(_, _, let standard): standard.map { $0 == 0 ? .number(0) : .text(ByteSize(bytes: $0).description) }
         case .text(_, let standard), .choice(_, let standard): standard.map(SchemaValue.text)
         case .flag(let standard): .bool(standard)
+        case .either(let one, _): one.defaultValue
         default: nil
         }
     }

@@ -45,7 +45,7 @@ extension ManifestParser {
 
     /// Checks names against those of the tenants that the tool adds, and against the sizes of names.
     func checkNames(_ disks: SystemDisks) {
-        let reserved = [DiskTenant.storage, DiskTenant.driver]
+        let reserved = [DiskTenant.storage, DiskTenant.driver, DiskTenant.control]
         for declaration in declarations where reserved.contains(declaration.name) {
             source.report(
                 at: declaration.mark,

@@ -6,6 +6,7 @@ import Yams
 extension ManifestParser {
     /// Reads the disks, and gives each machine and component its own.
     mutating func disks() -> SystemDisks {
+        addRootDisks()
         let users = declarations.filter { !$0.disks.isEmpty }
         var boardDisks = boardDisks()
         var disks = SystemDisks()
@@ -17,6 +18,7 @@ extension ManifestParser {
             ]
         }
         disks.templates = templates(among: disks.board)
+        addDebianTemplates(&disks)
         if boardDisks.isEmpty, !users.isEmpty { disks.board[0].size = defaultSize(users, disks.templates) }
         for index in declarations.indices where !declarations[index].disks.isEmpty {
             resolve(index, disks)
@@ -125,7 +127,9 @@ extension ManifestParser {
     private func checkTemplate(of declaration: DiskDeclaration, _ disks: SystemDisks) {
         guard let name = declaration.disk.cloneOf else { return }
         let section = declaration.section
-        guard let template = disks.templates.first(where: { $0.name == name }) else {
+        let templates = disks.templates.filter { $0.name == name }
+        let near = templates.first { $0.boardDisk == declaration.disk.boardDisk }
+        guard let template = near ?? templates.first else {
             let names = disks.templates.map(\.name)
             section.report(
                 at: "clone-of", "\(section.title) is a clone of '\(name.shortened)', but the manifest has no such disk",

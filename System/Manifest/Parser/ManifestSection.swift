@@ -139,7 +139,9 @@ struct ManifestSection {
     ///
     /// - Parameter advice: a text behind the remedy, for a wish that none of the choices may fulfil.
     func choice(_ key: String, otherwise advice: String = "") -> String {
-        guard case .choice(let choices, let own) = part[key].kind, let standard = own else {
+        var kind = part[key].kind
+        if case .either(let one, _) = kind { kind = one }
+        guard case .choice(let choices, let own) = kind, let standard = own else {
             preconditionFailure("'\(key)' is no choice with a default")
         }
         guard has(key), let text = text(key) else { return standard }

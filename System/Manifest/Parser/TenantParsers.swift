@@ -28,6 +28,7 @@ struct MachineParser {
     private func guest() -> GuestSource {
         if section.has("firmware") { return FirmwareParser(section: section).guest() }
         guard section.has("kernel") else {
+            if let node = section.node("guest"), node.mapping != nil { return debianOnDisk(node) }
             _ = section.choice(
                 "guest",
                 otherwise:

@@ -1,0 +1,183 @@
+/* Sends requests of 4 KiB to a disk, past Linux's cache, and tells the emulator's plugin (Benchmarks/Requests) when the
+   requests to be counted begin and end. Before that it writes the part of the disk that it uses once.
+
+   Arguments: DEVICE COUNT TASK…, where a task is read, write or sync, with the number of requests under way behind it:
+   read1, write32, sync1. `sync` writes and waits for fsync each time. The places are random, but the same at each run.
+   Prints `requests: TASK COUNT` after each task, and `requests: end`. */
+#include "linux.h"
+#include "output.h"
+
+enum { BLOCK_SIZE = 4096, MAXIMUM_DEPTH = 32, WARM_UP = 256, BLOCKS = 2048 };
+enum kind { KIND_READ, KIND_WRITE, KIND_SYNC };
+
+/* A request of Linux's asynchronous I/O (struct iocb), and its answer (struct io_event). */
+struct control_block {
+    uint64_t data;
+    uint32_t key, flags;
+    uint16_t operation;
+    int16_t priority;
+    uint32_t file;
+    uint64_t buffer, size, offset, reserved;
+    uint32_t more_flags, event_file;
+};
+struct event {
+    uint64_t data, object;
+    int64_t result, second_result;
+};
+enum { IOCB_CMD_PREAD = 0, IOCB_CMD_PWRITE = 1 };
+
+static char buffers[MAXIMUM_DEPTH][BLOCK_SIZE] __attribute__((aligned(BLOCK_SIZE)));
+static uint64_t seed = 1;
+
+static int is_equal(const char *a, const char *b)
+{
+    while (*a != 0 && *a == *b)
+        a++, b++;
+    return *a == *b;
+}
+
+static long parse_number(const char *digits)
+{
+    long number = 0;
+    for (; *digits >= '0' && *digits <= '9'; digits++)
+        number = number * 10 + (*digits - '0');
+    return number;
+}
+
+/* Returns the offset of the next block, by a linear congruential generator. */
+static uint64_t next_offset(void)
+{
+    seed = seed * 6364136223846793005 + 1442695040888963407;
+    return (seed >> 33) % BLOCKS * BLOCK_SIZE;
+}
+
+/* Tells the plugin that a measurement begins or ends. */
+static void mark_begin(void)
+{
+    __asm__ volatile("hint #112" ::: "memory");
+}
+
+static void mark_end(void)
+{
+    __asm__ volatile("hint #113" ::: "memory");
+}
+
+static void perform_one(long file, enum kind kind)
+{
+    enum system_call call = kind == KIND_READ ? SYS_pread64 : SYS_pwrite64;
+    if (system_call6(call, file, (long)buffers[0], BLOCK_SIZE, (long)next_offset(), 0, 0) != BLOCK_SIZE)
+        fail("read or write the disk");
+    if (kind == KIND_SYNC && system_call3(SYS_fsync, file, 0, 0) != 0)
+        fail("flush the disk");
+}
+
+static void run_one_by_one(long file, enum kind kind, long count)
+{
+    for (long i = 0; i < WARM_UP; i++)
+        perform_one(file, kind);
+    mark_begin();
+    for (long i = 0; i < count; i++)
+        perform_one(file, kind);
+    mark_end();
+}
+
+static void prepare(struct control_block *block, long file, enum kind kind, long number)
+{
+    *block = (struct control_block){
+        .data = (uint64_t)number, .operation = kind == KIND_READ ? IOCB_CMD_PREAD : IOCB_CMD_PWRITE,
+        .file = (uint32_t)file, .buffer = (uint64_t)buffers[number], .size = BLOCK_SIZE, .offset = next_offset()};
+}
+
+/* Keeps `depth` requests under way: it sends as many as have ended, as fio does. */
+static void run_many(long context, long file, enum kind kind, long depth, long count)
+{
+    static struct control_block blocks[MAXIMUM_DEPTH];
+    struct control_block *batch[MAXIMUM_DEPTH];
+    struct event events[MAXIMUM_DEPTH];
+    long ready = depth, done = -WARM_UP;
+    for (long i = 0; i < depth; i++)
+        events[i].data = (uint64_t)i;
+    while (done < count) {
+        for (long i = 0; i < ready; i++) {
+            batch[i] = &blocks[events[i].data];
+            prepare(batch[i], file, kind, (long)events[i].data);
+        }
+        if (system_call3(SYS_io_submit, context, ready, (long)batch) != ready)
+            fail("submit requests");
+        ready = system_call6(SYS_io_getevents, context, 1, depth, (long)events, 0, 0);
+        if (ready <= 0)
+            fail("wait for requests");
+        for (long i = 0; i < ready; i++)
+            if (events[i].result != BLOCK_SIZE)
+                fail("read or write the disk");
+        if (done < 0 && done + ready >= 0)
+            mark_begin();
+        done += ready;
+    }
+    mark_end();
+    for (long rest = depth - ready; rest > 0; rest -= ready) {
+        ready = system_call6(SYS_io_getevents, context, 1, rest, (long)events, 0, 0);
+        if (ready <= 0)
+            fail("wait for the last requests");
+    }
+}
+
+/* Writes all blocks, so that a disk of a pool has units for them. */
+static void fill(long file)
+{
+    for (long block = 0; block < BLOCKS; block += MAXIMUM_DEPTH)
+        if (system_call6(SYS_pwrite64, file, (long)buffers, sizeof buffers, block * BLOCK_SIZE, 0, 0) != sizeof buffers)
+            fail("fill the disk");
+}
+
+static void run(long file, const char *task, long count)
+{
+    static const char *const names[] = {"read", "write", "sync"};
+    static long context;
+    if (context == 0 && system_call3(SYS_io_setup, MAXIMUM_DEPTH, (long)&context, 0) != 0)
+        fail("set up asynchronous requests");
+    for (enum kind kind = KIND_READ; kind <= KIND_SYNC; kind++) {
+        size_t length = 0;
+        char name[8] = "";
+        for (; task[length] >= 'a' && length + 1 < sizeof name; length++)
+            name[length] = task[length];
+        if (!is_equal(name, names[kind]))
+            continue;
+        long depth = parse_number(task + length);
+        if (depth < 1 || depth > MAXIMUM_DEPTH || (kind == KIND_SYNC && depth > 1))
+            fail("understand the depth");
+        if (depth == 1)
+            run_one_by_one(file, kind, count);
+        else
+            run_many(context, file, kind, depth, count);
+        return;
+    }
+    fail("understand the task");
+}
+
+__attribute__((used, noreturn)) static void start(const uint64_t *stack)
+{
+    char *const *arguments = (char *const *)(stack + 1);
+    if (stack[0] < 4)
+        fail("find the arguments");
+    long file = system_call6(SYS_openat, AT_FDCWD, (long)arguments[1], O_RDWR | O_DIRECT, 0, 0, 0);
+    if (file < 0)
+        fail("open the disk");
+    long count = parse_number(arguments[2]);
+    fill(file);
+    for (uint64_t i = 3; i < stack[0]; i++) {
+        run(file, arguments[i], count);
+        write_text("requests: ");
+        write_text(arguments[i]);
+        write_pairs(" ", (const struct pair[]){{"", (uint64_t)count}, {NULL, 0}});
+    }
+    write_text("requests: end\n");
+    exit_process(0);
+}
+
+__asm__(".globl _start\n"
+        "_start:\n"
+        "mov    x29, xzr\n"
+        "mov    x30, xzr\n"
+        "mov    x0, sp\n"
+        "b      start\n");

@@ -1,0 +1,113 @@
+import Foundation
+import SystemImage
+import Tool
+
+/// Counts the instructions of requests to a disk: of a machine on the bare board, and of the same machine on Entente with
+/// a whole disk and with a disk of a pool.
+struct RequestBenchmark {
+    let workspace: Workspace
+    /// The requests of each task.
+    var count = 1000
+    var timeout = Duration.seconds(300)
+    /// The folder in which the plugin's files stay, or nil if they are removed.
+    var kept: URL?
+
+    /// The systems that are compared.
+    enum Subject: String, CaseIterable {
+        case native, whole, pool
+
+        fileprivate var system: String { self == .pool ? "pool" : "whole" }
+    }
+
+    /// The tasks of Guests/Linux/requests.c: a kind of request, and the number of requests under way.
+    static let tasks = ["read1", "write1", "sync1", "read32", "write32"]
+
+    /// Time follows the instructions, but an idle board waits for its disk in real time. It would otherwise jump to its
+    /// next timer at once, and execute timer interrupts during each wait.
+    private static let clock = ["-icount", "shift=0,sleep=on", "-seed", "1"]
+
+    /// Runs all tasks on one subject.
+    ///
+    /// - Returns: the cost of each task, in their order.
+    func costs(of subject: Subject) throws -> [RequestCost] {
+        let (records, parts) = try records(of: subject, tasks: Self.tasks)
+        return records.map { RequestCost($0, parts: parts, requests: count) }
+    }
+
+    /// Runs tasks on one subject, and returns what the plugin counted.
+    func records(of subject: Subject, tasks: [String]) throws -> (records: [RequestRecord], parts: [BoardPart]) {
+        let file = workspace.root.appendingPathComponent("Benchmarks/systems/disk/\(subject.system).yaml")
+        let manifest = try Manifest.load(path: file.path)
+        guard let described = manifest.machines.first else { throw Failure("\(file.path) describes no machine") }
+        let machine = try DiskWorkload(tasks: tasks, count: count).added(to: described, workspace: workspace)
+        let folder = workspace.state.appendingPathComponent("requests-\(UUID().uuidString)")
+        try workspace.make(folder)
+        if let kept { try workspace.make(kept) }
+        defer { try? FileManager.default.removeItem(at: folder) }
+        var options = BootOptions(extraArguments: Self.clock)
+        options.disks = folder
+        var system = manifest
+        system.replace(machine)
+        var boot =
+            subject == .native
+            ? try PreparedBoot(bare: machine, of: system, workspace: workspace, options: options)
+            : try PreparedBoot(system, workspace: workspace, options: options)
+        let parts = subject == .native ? [] : try BoardPart.all(in: boot)
+        let output = (kept ?? folder).appendingPathComponent("\(subject.rawValue).counts")
+        let plugin = try EmulatorPlugin(workspace: workspace, name: "requests", folder: "Requests").build()
+        let regions = parts.map { ",region=\($0.range.lowerBound):\($0.range.upperBound)" }.joined()
+        boot.arguments += ["-plugin", "\(plugin.path),output=\(output.path)\(regions)"]
+        let session = try boot.start(workspace: workspace)
+        try Progress.step("Counting requests of '\(manifest.name)' (\(subject.rawValue))") {
+            try listen(to: session, console: machine.name)
+        }
+        let records = try RequestRecord.all(in: Data(contentsOf: output))
+        guard records.count == tasks.count else {
+            throw Failure("\(records.count) of \(tasks.count) tasks were counted", remedy: "see the lines above")
+        }
+        return (records, parts)
+    }
+
+    private func listen(to session: Session, console: String) throws {
+        defer { session.end() }
+        let deadline = ContinuousClock.now + timeout
+        while ContinuousClock.now < deadline {
+            for event in session.wait(timeout: deadline - .now) {
+                switch event {
+                case .line(_, let text):
+                    if text.contains("requests: ") { Progress.say(text) }
+                    if text.contains("requests: end") { return }
+                case .ended: throw Failure("the board went off before the requests had ended")
+                case .output, .readable: break
+                }
+            }
+        }
+        throw Failure(
+            "the requests did not end in time",
+            remedy: "allow more by --timeout, or look at \(session.files.log(ofConsole: console).shortPath)",
+            status: ExitStatus.timeout)
+    }
+}
+
+/// The program Guests/Linux/requests.c in a Debian machine, which runs it in the place of a shell.
+private struct DiskWorkload {
+    var tasks: [String]
+    var count: Int
+
+    /// Adds the program, and a table of `init` that starts it when Linux's drivers are there.
+    func added(to machine: MachineDescription, workspace: Workspace) throws -> MachineDescription {
+        let files = try GuestFiles(of: machine, workspace: workspace)
+        var archive = CpioArchive()
+        let program = try LinuxWorkload(workspace: workspace, name: "requests").build()
+        archive.add(file: "requests", contents: program, permissions: 0o755)
+        let command = "/requests /dev/vda \(count) \(tasks.joined(separator: " "))"
+        archive.add(
+            file: "etc/inittab", contents: Data("::sysinit:/etc/start\n::once:\(command)\n".utf8), permissions: 0o644)
+        let initrd = workspace.guests.appendingPathComponent("requests.cpio")
+        let base = try files.initrd.map { try Data(contentsOf: $0) } ?? Data()
+        try (base + archive.finished()).writeWhole(to: initrd)
+        var changed = machine
+        changed.guest = .files(kernel: files.kernel, initrd: initrd, format: files.format)
+        return changed
+    }
+}
