@@ -28,7 +28,7 @@ static int is_record(uint64_t number)
     return 1;
 }
 
-static long transfer(enum file_call call, long file, uint64_t number)
+static long transfer(enum system_call call, long file, uint64_t number)
 {
     return file_call4(call, file, (long)&record, sizeof record, (long)((number - 1) * sizeof record));
 }

@@ -7,20 +7,11 @@ enum file_call {
     SYS_ioctl = 29,
     SYS_ftruncate = 46,
     SYS_faccessat = 48,
-    SYS_openat = 56,
-    SYS_pread64 = 67,
-    SYS_pwrite64 = 68,
-    SYS_fsync = 82,
 };
 
-enum {
-    AT_FDCWD = -100,
-    O_RDWR = 2,
-    O_CREAT = 0100,
-    O_DIRECT = 0200000,
-};
+enum { O_CREAT = 0100 };
 
-static inline long file_call4(enum file_call number, long a0, long a1, long a2, long a3)
+static inline long file_call4(int number, long a0, long a1, long a2, long a3)
 {
     return system_call6((enum system_call)number, a0, a1, a2, a3, 0, 0);
 }
