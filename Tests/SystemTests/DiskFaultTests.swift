@@ -4,8 +4,8 @@ import Testing
 @testable import Tool
 
 extension SystemTests {
-    /// The board's disk 'plain' fails at some sectors, or is very slow. Its user gets errors or waits, and the others go
-    /// on.
+    /// The board's disk 'plain' fails at some sectors, or is very slow. Its user gets errors or waits, and the others
+    /// go on.
     @Suite(.serialized) struct DiskFaultTests {
         /// Boots the system with two disks of the board, the second one with further options of QEMU.
         private func boot(in folder: URL, _ options: (URL) throws -> [String]) throws -> RunningSystem {
@@ -57,7 +57,8 @@ extension SystemTests {
             for part in ["block-driver", "storage"] { try system.wait(for: "\(part): runs, died 0 times", on: "root") }
         }
 
-        /// The slow disk performs a request in a second. Its machine has a queue of them, while the other machine works.
+        /// The slow disk performs a request in a second. Its machine has a queue of them, while the other machine
+        /// works.
         @Test func aSlowDiskStallsItsOwnUserAlone() throws {
             defer { try? FileManager.default.removeItem(at: folder) }
             let system = try boot(in: folder) { _ in ["throttling.iops-total=1"] }
