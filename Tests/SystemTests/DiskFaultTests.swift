@@ -65,7 +65,8 @@ extension SystemTests {
             for machine in ["left", "right"] { _ = try system.run("true", on: machine, timeout: .seconds(180)) }
             try system.type("dd if=/dev/zero of=/dev/vdb bs=4k count=200 oflag=direct; echo slow $?\n", on: "left")
             let copied = try system.run(
-                "for n in 0 1 2 3 4; do dd if=/dev/zero of=/dev/vda bs=4k count=100 seek=$n oflag=direct conv=fsync || exit 1; done",
+                "for n in 0 1 2 3 4; do "
+                    + "dd if=/dev/zero of=/dev/vda bs=4k count=100 seek=$n oflag=direct conv=fsync || exit 1; done",
                 on: "right", timeout: .seconds(180))
             #expect(copied.status == 0)
             #expect(try !system.takeOutput(of: "left").contains("slow 0"))
