@@ -113,7 +113,7 @@ import Testing
             return "the other disk does not grow"
         }
         if trial.request(.flush, other) != nil { return "no flush" }
-        // What the deletion and the write answer depends on the structure. They must not harm the rest.
+        // The answers of the deletion and the write depend on the structure. They must not harm the rest.
         _ = trial.write(7, disk, 640, count: 32)
         let isDeleted = trial.request(.delete, trial.index("s")!) == nil
         trial.restart()

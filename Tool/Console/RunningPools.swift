@@ -25,8 +25,8 @@ final class RunningPools {
         try greet()
     }
 
-    /// Waits until the disk control reads its console. What was typed before can be lost, and an order must not be
-    /// typed twice.
+    /// Waits until the disk control reads its console. Text typed before that can be lost, and an order must
+    /// not be typed twice.
     private func greet() throws {
         let deadline = ContinuousClock.now + Self.patience
         let token = Self.token()

@@ -5,8 +5,7 @@ import ABI
 extension ManifestPart {
     static let all = [
         system, board, machine, guest, debian, component, boardDisk, diskTemplate, disk, paged, sharedMemory, restart,
-        group, accept,
-        program,
+        group, accept, program,
     ]
 
     static let system = ManifestPart(
@@ -71,8 +70,8 @@ extension ManifestPart {
         keys: [
             .init(
                 "guest", .either(.choice(["debian"], default: "debian"), .part("guest")),
-                "`debian`: Debian's kernel and a small system on busybox; or `{debian: {packages: [NAME, ...]}}`: a whole Debian on "
-                    + "the disk `root`, see [Debian on a disk](#debian-on-a-disk). The machine's name is its host name",
+                "`debian`: Debian's kernel and a small system on busybox; or `{debian: {packages: [NAME, ...]}}`: a "
+                    + "whole Debian on the disk `root`, see [Debian on a disk](#debian-on-a-disk). The machine's name is its host name",
                 columns: ["`debian`, unless there is a `kernel` or `firmware`"]),
             .init(
                 "flavour", .choice(DebianFlavour.allCases.map(\.rawValue), default: DebianFlavour.cloud.rawValue),
