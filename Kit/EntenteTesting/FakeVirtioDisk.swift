@@ -69,6 +69,8 @@ public final class FakeVirtioDisk: FakeDevice {
         didSet { interrupt?.isAsserted = interruptStatus != 0 }
     }
     public private(set) var status: UInt32 = 0
+    /// True if it has taken answers back since its last reset, so that a driver can wait for them for ever.
+    public private(set) var hasWithdrawnAnswers = false
 
     private var generation: UInt32 = 0
     private var (deviceSelect, driverSelect, queueSelect): (UInt32, UInt32, UInt32) = (0, 0, 0)
@@ -180,7 +182,7 @@ public final class FakeVirtioDisk: FakeDevice {
         if word == 0 {
             resets += 1
             queue.reset()
-            (accepted, pending, interruptStatus) = (0, [], 0)
+            (accepted, pending, interruptStatus, hasWithdrawnAnswers) = (0, [], 0, false)
             if endsResets { status = 0 }
             return
         }
@@ -304,6 +306,7 @@ public final class FakeVirtioDisk: FakeDevice {
         let told = lie
         if !liesAlways { lie = nil }
         if told == .needsReset { return askForReset() }
+        if told == .indexBackwards { hasWithdrawnAnswers = true }
         if told != .noStatus { bus.write([told == .strangeStatus ? 77 : status], at: request.status) }
         let (head, length) = (UInt64(request.head), UInt64(request.writable))
         let isWanted =
