@@ -29,7 +29,7 @@ private final class HostileDevice: FakeDevice {
 /// again with a device that behaves.
 @Suite struct HostileDeviceTests {
     @Test func nothingStopsTheDriver() {
-        for seed in TestLength.seeds(short: 100, long: 5000) {
+        for seed in TestLength.seeds(short: 100, long: 300) {
             let isFine = run(seed)
             #expect(isFine, "seed \(seed)")
             if !isFine { return }

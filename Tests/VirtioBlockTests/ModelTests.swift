@@ -24,7 +24,7 @@ struct SeededNumbers {
 /// Compares the driver with a model, under random requests, orders, errors, lies, resets, restarts and losses of power.
 @Suite struct ModelTests {
     @Test func randomRequestsMatchAModel() {
-        for seed in TestLength.seeds(short: 60, long: 1000) {
+        for seed in TestLength.seeds(short: 60, long: 200) {
             var run = ModelRun(seed: seed)
             run.run(steps: 1500)
             #expect(run.faults == [], "seed \(seed)")
