@@ -15,7 +15,7 @@ import VirtualPlatform
     @Test(arguments: forms.indices, [false, true]) func anyAttackIsSurvived(form: Int, kills: Bool) {
         var counts: [String: Int] = [:]
         var (completed, rounds) = (0, 0)
-        for seed in TestLength.seeds(short: 4, long: 20) {
+        for seed in TestLength.seeds(short: 4, long: 6) {
             let attacked = AttackedRun(seed: seed, Self.forms[form], kills: kills)
             for round in 0..<60 {
                 attacked.attack()
