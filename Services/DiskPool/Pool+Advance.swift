@@ -21,6 +21,7 @@ extension Pool {
         if !succeeded { requests[index].fail(.device) }
         if requests[index].stage == .flushing {
             deviceFlushed(requests[index].mark, succeeded)
+            if !succeeded { tellOfLostFlush(index) }
         } else if requests[index].request.operation == .write {
             dataWritten(requests[index].request.disk)
         }
