@@ -74,6 +74,15 @@ extension SystemTests {
                     #expect(try disk("delete", "empty").status == 0)
                     try system.wait(for: "wrote \(2 + round)\r", on: "web")
                 }
+                // The disk control dies while it has an order. The order has happened or not, and the next one does.
+                for life in 2...4 {
+                    try system.type("\(life) snapshot 0 web.root@k\(life) web.root\n", on: "disk-control")
+                    try system.type("kill disk-control\n", on: "root")
+                    try system.wait(for: "back: disk-control, life \(life)", on: "root")
+                    #expect(try disk("clone", "web.root", "life\(life)").status == 0)
+                }
+                let listed = try disk("list").output
+                #expect((2...4).allSatisfy { listed.contains("\nlife\($0) ") })
                 let again = try disk("snapshot", "web.root", "before")
                 #expect(again.status == 1 && again.errors.contains("another disk or snapshot has the name"))
                 let used = try disk("delete", "web.root")

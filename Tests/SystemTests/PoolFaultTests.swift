@@ -79,7 +79,8 @@ extension SystemTests {
                 #expect(try !guests.reads(machine, unit: unit))
                 try guests.expectLine(unit: unit)
             }
-            #expect(try guests.digest("left", units: 0..<PoolFaults.flipped) == faults.digest(of: 0..<PoolFaults.flipped))
+            let before = 0..<PoolFaults.flipped
+            #expect(try guests.digest("left", units: before) == faults.digest(of: before))
             #expect(try !guests.writes("left", unit: PoolFaults.secondLeaf + 7))
         }
 
