@@ -1,4 +1,5 @@
 import ABI
+import DiskPool
 
 // The division of the operations among clients. The lanes of a disk of the board take turns, and each has a limit of
 // requests, of the device requests that they cause, and of bytes that are under way. The limits depend on the number of lanes that are active, so one client
