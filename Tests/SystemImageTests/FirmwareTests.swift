@@ -16,7 +16,7 @@ import Testing
 
     /// U-Boot starts the kernel of the disk that the tool makes.
     @Test func firmwareStartsADebianOnADisk() throws {
-        let path = Repository.file("Tests/Systems/debian-firmware.yaml").path
+        let path = Repository.manifests.appendingPathComponent("../Systems/debian-firmware.yaml").path
         let manifest = try Manifest.load(path: path)
         let machine = try #require(manifest.machines.first)
         let debian = DebianSystem(packages: ["sqlite3"])
