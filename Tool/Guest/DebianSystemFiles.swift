@@ -79,7 +79,7 @@ struct DebianSystemFiles {
 
         [Service]
         Type=oneshot
-        ExecStart=/bin/sh -c 'tr -d "\\0" </proc/device-tree/chosen/entente,name >/proc/sys/kernel/hostname'
+        ExecStart=/bin/sh -c 'tr -d "\\\\0" </proc/device-tree/chosen/entente,name >/proc/sys/kernel/hostname'
 
         """
 

@@ -1,4 +1,5 @@
 import Foundation
+import Yams
 
 /// Reads the key `firmware` of a machine, which takes the place of a kernel.
 struct FirmwareParser {
@@ -19,8 +20,8 @@ struct FirmwareParser {
 
     /// Reads the machine's guest.
     ///
-    /// - Parameter machine: reads the key `guest`.
-    func guest(of machine: MachineParser) -> GuestSource {
+    /// - Parameter debianOnDisk: reads the value of the key `guest`.
+    func guest(_ debianOnDisk: (Node, FirmwareSource) -> GuestSource) -> GuestSource {
         let debian = section.node("guest").flatMap { $0.mapping != nil ? $0 : nil }
         for (key, reason) in Self.excluded where section.has(key) {
             if debian != nil, Self.keysOfDebian.contains(key) { continue }
@@ -36,7 +37,7 @@ struct FirmwareParser {
                 "\(section.title) starts from edk2, but the disk of its Debian has no partition for EFI programs",
                 remedy: "write 'firmware: u-boot', or remove 'firmware' to start a kernel directly")
         }
-        return machine.debianOnDisk(debian, firmware: source)
+        return debianOnDisk(debian, source)
     }
 
     /// Returns nil if the key's value is at fault, which this function reports.
