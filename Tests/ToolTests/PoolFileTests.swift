@@ -189,7 +189,7 @@ import Testing
     /// A disk keeps its contents when the list of Debian's packages changes, and the user is told.
     @Test func otherPackagesAreNoticed() throws {
         defer { remove() }
-        for (packages, count) in [("[b, a]", 0), ("[a, b]", 0), ("[a]", 1), ("[a, b]", 0)] {
+        for (packages, count) in [("[bb, aa]", 0), ("[aa, bb]", 0), ("[aa]", 1), ("[aa, bb]", 0)] {
             let file = workspace.root.appendingPathComponent("system.yaml")
             let text = """
                 system: prepared
