@@ -14,6 +14,8 @@ package struct PreparedBoot {
     /// they start.
     package var machineMemory: UInt64 = 0
     package var machineFiles: UInt64 = 0
+    /// The machines that can write to disks, which write their files before the board goes off.
+    private var diskMachines: Set<String> = []
 
     /// Prepares the system on Entente, and builds the parts that are not built yet.
     ///
@@ -48,6 +50,10 @@ package struct PreparedBoot {
         channels = system.channels
         if let disks, channels[named: DiskTenant.control] != nil { try OpenDisks(disks).write(to: files.disks) }
         framing = .multiplexed
+        // A board that waits for a debugger may be stopped.
+        if !options.waitsForDebugger {
+            diskMachines = Set(manifest.machines.filter { !$0.disks.allSatisfy(\.isReadOnly) }.map(\.name))
+        }
         (machineMemory, machineFiles) = (system.machineMemory, system.machineFiles)
     }
 
@@ -90,7 +96,9 @@ package struct PreparedBoot {
     var commandLine: String { ([Emulator.program] + arguments).map(\.quotedForShell).joined(separator: " ") }
 
     package func start(workspace: Workspace) throws -> Session {
-        try Session(arguments: arguments, channels: channels, framing: framing, files: files, disks: disks)
+        try Session(
+            arguments: arguments, channels: channels, framing: framing, files: files, disks: disks,
+            diskMachines: diskMachines)
     }
 }
 

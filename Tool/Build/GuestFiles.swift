@@ -17,7 +17,10 @@ package struct GuestFiles {
             try guest.prepare()
             (kernel, format) = (guest.kernel, .auto)
             initrd = try guest.initrd(withWatchdog: machine.hasWatchdog, disks: !machine.disks.isEmpty)
-        case .debianDisk(let system):
+        case .debianDisk(_, .some(let source)), .firmware(let source):
+            kernel = try MachineFirmware(source: source, workspace: workspace).prepared()
+            (initrd, format, isFirmware) = (nil, .flat, true)
+        case .debianDisk(let system, nil):
             let disk = DebianDisk(workspace: workspace, system: system)
             try disk.prepare()
             (kernel, initrd, format) = (disk.kernel, disk.initrd, .auto)
@@ -26,9 +29,6 @@ package struct GuestFiles {
         case .target(let name):
             kernel = try CrossBuild(workspace: workspace).program(name, as: .guest)
             (initrd, format) = (nil, .auto)
-        case .firmware(let source):
-            kernel = try MachineFirmware(source: source, workspace: workspace).prepared()
-            (initrd, format, isFirmware) = (nil, .flat, true)
         }
     }
 }
@@ -59,12 +59,11 @@ extension MachineDescription {
     func deviceTree(
         initrd: Range<UInt64>?, seed: MachineDeviceTree.Seed, terminal: TerminalSize? = nil
     ) -> MachineDeviceTree {
-        let isFirmware = if case .firmware = guest { true } else { false }
         return MachineDeviceTree(
             memory: MachineImage.ramBase...(MachineImage.ramBase + memory - 1), cpus: cpus,
-            commandLine: isFirmware ? nil : commandLine,
+            commandLine: guest.isFirmware ? nil : commandLine,
             initrd: initrd, seed: seed, sharedMemory: sharedMemory, overlay: deviceTree, name: name,
-            terminal: terminal, hasWatchdog: hasWatchdog, hasFlash: isFirmware, diskCount: disks.count)
+            terminal: terminal, hasWatchdog: hasWatchdog, hasFlash: guest.isFirmware, diskCount: disks.count)
     }
 }
 
