@@ -7,11 +7,16 @@ struct FioGuest {
     let workspace: Workspace
     /// The share of each job's requests that are made.
     let share: Double
+    /// True if the machine tells the emulator's plugin of the begin and the end of each job.
+    let isCounted: Bool
 
     /// Adds fio and its jobs, and a table of `init` that starts it when Linux's drivers are there.
     func added(to machine: MachineDescription) throws -> MachineDescription {
         var archive = CpioArchive()
-        archive.add(file: "jobs", contents: Data(FioJob.file(share: share).utf8))
+        let mark = isCounted ? "/mark" : nil
+        archive.add(file: "jobs", contents: Data(FioJob.file(share: share, mark: mark).utf8))
+        let program = try LinuxWorkload(workspace: workspace, name: "mark").build()
+        archive.add(file: "mark", contents: program, permissions: 0o755)
         archive.add(file: "measure", contents: Data(Self.script.utf8), permissions: 0o755)
         archive.add(file: "etc/inittab", contents: Data(Self.table(of: "/measure").utf8))
         let fio = DebianProgram(workspace: workspace, package: "fio", path: "usr/bin/fio")

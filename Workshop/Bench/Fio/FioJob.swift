@@ -30,10 +30,15 @@ struct FioJob {
     /// The unit of the rate, which is MiB for large requests.
     var isSequential: Bool { block >= 1024 }
 
+    /// Returns the number of requests of a run that makes a share of them.
+    func requests(share: Double) -> Int { max(32, Int(Double(count) * share)) }
+
     /// Returns the text of a job file. The first job writes the whole disk once, so that a pool has allocated it.
     ///
-    /// - Parameter share: the share of the requests that are made, for a short run.
-    static func file(share: Double = 1) -> String {
+    /// - Parameters:
+    ///   - share: the share of the requests that are made, for a short run.
+    ///   - mark: the program that tells the emulator's plugin of a job's begin and end, or nil.
+    static func file(share: Double, mark: String?) -> String {
         let head = """
             [global]
             filename=/dev/vda
@@ -52,16 +57,16 @@ struct FioJob {
             """
         return head
             + all.map { job in
-                let requests = max(32, Int(Double(job.count) * share))
-                return """
+                """
 
-                    [\(job.name)]
-                    rw=\(job.pattern)
-                    bs=\(job.block)k
-                    iodepth=\(job.depth)
-                    io_size=\(requests * job.block)k
+                [\(job.name)]
+                rw=\(job.pattern)
+                bs=\(job.block)k
+                iodepth=\(job.depth)
+                io_size=\(job.requests(share: share) * job.block)k
 
-                    """ + (job.syncs ? "fsync=1\n" : "")
+                """ + (job.syncs ? "fsync=1\n" : "")
+                    + (mark.map { "exec_prerun=\($0) begin\nexec_postrun=\($0) end\n" } ?? "")
             }.joined()
     }
 }

@@ -34,10 +34,25 @@ struct FioReport {
     }
 
     /// A ratio of two subjects' rates, and the least acceptable one.
-    private typealias Aim = (subject: FioBenchmark.Subject, other: FioBenchmark.Subject, least: Double)
+    struct Aim {
+        let subject: FioBenchmark.Subject
+        let other: FioBenchmark.Subject
+        let least: Double
 
-    private static func aims(_ job: FioJob) -> [Aim] {
-        [(.whole, .native, job.aim), (.pool, .whole, 0.85), (.whole, .kvm, 1), (.pool, .kvm, 1)]
+        var name: String { "\(subject.rawValue)/\(other.rawValue)" }
+
+        /// Returns a ratio beside the aim, with an exclamation mark if it misses the aim.
+        func text(of ratio: Double?) -> String {
+            guard let ratio else { return "-" }
+            return String(format: "%.3f of %.2f", ratio, least) + (ratio < least ? "!" : " ")
+        }
+    }
+
+    static func aims(_ job: FioJob) -> [Aim] {
+        [
+            Aim(subject: .whole, other: .native, least: job.aim), Aim(subject: .pool, other: .whole, least: 0.85),
+            Aim(subject: .whole, other: .kvm, least: 1), Aim(subject: .pool, other: .kvm, least: 1),
+        ]
     }
 
     var rows: [BenchRow] {
@@ -47,10 +62,10 @@ struct FioReport {
                     BenchRow("disk.fio.\(job.name).\(subject.rawValue)", $0, unit: job.isSequential ? "MiB/s" : "IOPS")
                 }
             }
-                + Self.aims(job).flatMap { subject, other, aim -> [BenchRow] in
-                    guard let ratio = ratio(job, of: subject, to: other) else { return [] }
-                    let name = "disk.fio.\(job.name).\(subject.rawValue)/\(other.rawValue)"
-                    return [BenchRow(name, ratio, unit: "ratio"), BenchRow(name + ".aim", aim, unit: "ratio")]
+                + Self.aims(job).flatMap { aim -> [BenchRow] in
+                    guard let ratio = ratio(job, of: aim.subject, to: aim.other) else { return [] }
+                    let name = "disk.fio.\(job.name).\(aim.name)"
+                    return [BenchRow(name, ratio, unit: "ratio"), BenchRow(name + ".aim", aim.least, unit: "ratio")]
                 }
         }
     }
@@ -58,22 +73,17 @@ struct FioReport {
     /// The medians and the ratios beside their aims. An exclamation mark shows an aim that is missed.
     var text: String {
         let subjects = FioBenchmark.Subject.allCases.filter { rates[$0] != nil }
-        let ratios = Self.aims(FioJob.all[0]).map { aim in "\(aim.subject.rawValue)/\(aim.other.rawValue)" }
-        var lines = [Self.line("", subjects.map(\.rawValue) + ratios)]
+        var lines = [Self.line("median rates", subjects.map(\.rawValue) + Self.aims(FioJob.all[0]).map(\.name))]
         for job in FioJob.all {
             let name = job.name + (job.isSequential ? " MiB/s" : " IOPS")
             let medians = subjects.map { median(job, of: $0).map { String(format: "%.0f", $0) } ?? "-" }
-            let ratios = Self.aims(job).map { subject, other, aim in
-                ratio(job, of: subject, to: other).map {
-                    String(format: "%.3f of %.2f", $0, aim) + ($0 < aim ? "!" : " ")
-                } ?? "-"
-            }
+            let ratios = Self.aims(job).map { $0.text(of: ratio(job, of: $0.subject, to: $0.other)) }
             lines.append(Self.line(name, medians + ratios))
         }
         return lines.joined(separator: "\n")
     }
 
-    private static func line(_ name: String, _ columns: [String]) -> String {
+    static func line(_ name: String, _ columns: [String]) -> String {
         name.padding(toLength: 18, withPad: " ", startingAt: 0)
             + columns.map { String(repeating: " ", count: max(1, 16 - $0.count)) + $0 }.joined()
     }
