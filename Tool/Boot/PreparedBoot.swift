@@ -59,9 +59,12 @@ package struct PreparedBoot {
 
     /// Prepares one machine of the system on the bare board, with QEMU's own loader and devices and the machine's own
     /// device tree, so that only the kernel below the machine makes the difference in a comparison.
+    ///
+    /// - Parameter hasVirtualization: true for a Linux that starts at EL2, so that it can be a host of KVM. It gets the
+    ///   device tree of the board, because it calls PSCI in another way.
     package init(
         bare machine: MachineDescription, of manifest: Manifest, workspace: Workspace, options: BootOptions,
-        keepsFiles: Bool = false
+        keepsFiles: Bool = false, hasVirtualization: Bool = false
     ) throws {
         let slots = try machine.bareDisks()
         disks =
@@ -79,12 +82,12 @@ package struct PreparedBoot {
         try tree.writeWhole(to: treeFile)
 
         var emulator = Emulator(manifest.board, options)
-        emulator.hasVirtualization = false
+        emulator.hasVirtualization = hasVirtualization
         (emulator.cores, emulator.memory) = (machine.cpus, machine.memory)
         var boot =
             guest.isFirmware
-            ? ["-bios", guest.kernel.path, "-dtb", treeFile.path]
-            : ["-kernel", guest.kernel.path, "-dtb", treeFile.path, "-append", machine.commandLine]
+            ? ["-bios", guest.kernel.path] : ["-kernel", guest.kernel.path, "-append", machine.commandLine]
+        if !hasVirtualization { boot += ["-dtb", treeFile.path] }
         if let initrd = guest.initrd { boot += ["-initrd", initrd.path] }
         if let disks { boot += disks.arguments(slots: slots) }
         arguments = emulator.arguments(boot: boot)
