@@ -9,13 +9,6 @@ enum BootPlan {
     /// Random bits from the boot loader, or zeros if it left none. Root sets them before anything else.
     nonisolated(unsafe) static var seed = InlineArray<4, UInt64>(repeating: 0)
 
-    /// True if the board has a source of random bits. From such a source no zeros come.
-    static var hasEntropy: Bool {
-        // SAFETY: written once, before root does anything else; root has one thread.
-        let words = unsafe seed
-        return words[0] | words[1] | words[2] | words[3] != 0
-    }
-
     static var imageAddress: UInt64 {
         // SAFETY: written once, before root does anything else; root has one thread.
         unsafe address

@@ -70,7 +70,7 @@ extension PlanExecutor {
         random.mix(Clock.now)
         let seed = random.next()
         for index in 0..<4 { write(seed[index], edge[0], at: edge.words[1] + UInt64(index) * 8) }
-        write(BootPlan.hasEntropy ? 1 : 0, edge[0], at: edge.words[1] + 32)
+        write(random.hasEntropy ? 1 : 0, edge[0], at: edge.words[1] + 32)
     }
 }
 

@@ -1,3 +1,4 @@
+import SystemImage
 import Testing
 
 @testable import Tool
@@ -17,7 +18,7 @@ extension SystemTests {
             func readStart(of machine: String) throws {
                 let line = try system.wait(for: "refused\r", on: machine)
                 let found = try #require(
-                    line.firstMatch(of: /seed ([0-9a-f]{64}) version 65536 numbers ([0-9a-f]{48}) short 0 0 [01] /))
+                    line.firstMatch(of: /seed ([0-9a-f]{64}) version 65536 numbers ([0-9a-f]{48}) short 0 0 [01] refused/))
                 #expect(numbers.insert(String(found.1)).inserted && numbers.insert(String(found.2)).inserted)
             }
             for _ in 0..<3 { for machine in ["one", "two"] { try readStart(of: machine) } }
@@ -32,7 +33,7 @@ extension SystemTests {
             var options = BootOptions()
             options.extraArguments = ["-M", "dtb-randomness=off"]
             let system = try RunningSystem("Tests/Systems/random.yaml", options: options)
-            try system.wait(for: "the board has no source of random bits", on: "root")
+            try system.wait(for: "without a source of random bits", on: "root")
             let line = try system.wait(for: "refused\r", on: "one")
             #expect(line.contains("version 65536 numbers none short 0 0 0 "))
         }
