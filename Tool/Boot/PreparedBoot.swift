@@ -32,7 +32,11 @@ package struct PreparedBoot {
         var manifest = manifest
         if let disks { manifest.adaptDisks(toSizes: try disks.sizes) }
         var builder = SystemBuilder(workspace: workspace, manifest: manifest)
-        if options.countsInstructions { builder.seed = .fixed } else { builder.terminal = TerminalMode.size }
+        if options.countsInstructions {
+            (builder.seed, builder.renewsSeeds) = (.fixed, false)
+        } else {
+            builder.terminal = TerminalMode.size
+        }
         builder.imageOfRun = keepsFiles ? nil : files.image
         let system = try builder.build()
         if let disks {

@@ -35,14 +35,17 @@ package struct GuestFiles {
 
 extension MachineDescription {
     /// Returns the machine with everything that lies in its RAM when it starts.
+    /// - Parameters:
+    ///   - seed: the random bytes of the device tree in the image.
+    ///   - renewsSeeds: true if the machine gets other ones at each start.
     func image(
-        workspace: Workspace, seed: MachineDeviceTree.Seed, terminal: TerminalSize? = nil
+        workspace: Workspace, seed: MachineDeviceTree.Seed, renewsSeeds: Bool, terminal: TerminalSize? = nil
     ) throws -> MachineImage {
         let files = try GuestFiles(of: self, workspace: workspace)
         if files.isFirmware {
             let firmware = FirmwareImage.trimmed(try Data(contentsOf: files.kernel))
             let tree = try deviceTree(initrd: nil, seed: seed, terminal: terminal).compiled(workspace: workspace)
-            return try MachineImage(self, firmware: firmware, deviceTree: tree)
+            return try MachineImage(self, firmware: firmware, deviceTree: tree, renewsSeeds: renewsSeeds)
         }
         let initrd = try files.initrd.map { try Data(contentsOf: $0) }
         let kernel = try GuestImage(
@@ -53,7 +56,8 @@ extension MachineDescription {
             image: kernel, initrdSize: initrd?.count, ramBase: MachineImage.ramBase, ramSize: memory)
         let tree = try deviceTree(initrd: layout.initrdRange, seed: seed, terminal: terminal).compiled(
             workspace: workspace)
-        return try MachineImage(self, layout: layout, initrd: initrd, deviceTree: tree)
+        return try MachineImage(
+            self, layout: layout, initrd: initrd, deviceTree: tree, renewsSeeds: renewsSeeds)
     }
 
     func deviceTree(
