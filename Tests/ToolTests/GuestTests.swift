@@ -208,9 +208,10 @@ private enum CpioReader {
         }
         let tree = try machine.deviceTree(initrd: nil, seed: .fixed).compiled(workspace: Workspace(root: folder.url))
         let ranges = DeviceTreeSeeds.ranges(in: tree)
-        let seed = Data((1...8).flatMap { word in
-            (0..<4).map { UInt8(truncatingIfNeeded: (0x9E37_79B9 &* UInt32(word)) >> (24 - 8 * $0)) }
-        })
+        let seed = Data(
+            (1...8).flatMap { word in
+                (0..<4).map { UInt8(truncatingIfNeeded: (0x9E37_79B9 &* UInt32(word)) >> (24 - 8 * $0)) }
+            })
         let expected = overlay.isEmpty ? [seed] : [seed, Data([0, 0, 0, 1, 0, 0, 0, 2])]
         #expect(ranges.map { tree[$0] } == expected)
         let image = try MachineImage(machine, firmware: Data([1]), deviceTree: tree)
