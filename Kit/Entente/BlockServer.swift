@@ -82,6 +82,7 @@ public struct BlockServer {
 
     /// Announces that the server will sleep. Returns true if the client will raise `events` when it submits requests,
     /// and false if a request waits already. A server of several clients calls it for each of them.
+    @inline(__always)
     public func willSleep() -> Bool {
         connection.server.store(1, BlockConnectionLayout.serverSleeps)
         for bank in 0..<connection.banks {
@@ -95,7 +96,7 @@ public struct BlockServer {
     }
 
     /// Ends the announcement. Until the next `willSleep` the client raises nothing.
-    public func didWake() { connection.server.store(0, BlockConnectionLayout.serverSleeps) }
+    @inline(__always) public func didWake() { connection.server.store(0, BlockConnectionLayout.serverSleeps) }
 
     /// Publishes the description of a disk, or nil if the disk is gone, and wakes the client if it sleeps.
     public mutating func publish(_ disk: BlockDisk?, as number: Int) {

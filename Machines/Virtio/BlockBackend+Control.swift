@@ -38,7 +38,7 @@ extension BlockBackend {
             slots[slot].isBroken = false
             slots[slot].hasToldGuest = false
             slots[slot].hasNews = false
-            slots[slot].awaitedAcknowledgements = 0
+            awaitAcknowledgements(slot, 0)
         }
         for queue in 0..<slots[slot].queueCount {
             let index = Self.index(slot, queue)

@@ -108,16 +108,17 @@ public struct StorageServer<
     /// Does everything that can be done now.
     public mutating func run() {
         continuePools()
-        var goesOn = true
-        while goesOn {
-            goesOn = takeDriverAnswers()
+        repeat {
+            takeDriverAnswers()
             if !isOpen { openDisks() }
             if driver.disksHaveChanged() { publishChanges() }
-            if takePoolAnswers() { goesOn = true }
-            if takeRequests() { goesOn = true }
-            if waitingFlushes > 0, sendWaitingFlushes() { goesOn = true }
-            if sendPoolRequests() { goesOn = true }
-        }
+            takePoolAnswers()
+            takeRequests()
+            if waitingFlushes > 0 { sendWaitingFlushes() }
+            sendPoolRequests()
+            // Whatever an answer of a pool makes possible is done in another round. All else that a round cannot do
+            // waits for a peer, whose news the owner finds before it sleeps.
+        } while havePoolAnswers
         reportTrouble()
     }
 
@@ -145,10 +146,8 @@ public struct StorageServer<
 
     // MARK: Answers of the driver
 
-    private mutating func takeDriverAnswers() -> Bool {
-        var hasTaken = false
+    private mutating func takeDriverAnswers() {
         while let (cookie, status) = driver.takeAnswer() {
-            hasTaken = true
             let owner = Int(cookie >> 32 & 0xFF_FFFF)
             let number = UInt32(truncatingIfNeeded: cookie)
             boardDisks[Int(cookie >> 56)].underWay -= 1
@@ -157,10 +156,9 @@ public struct StorageServer<
             } else if owner == DriverCookie.tableOwner {
                 partitionTableRead(Int(number), status)
             } else if pools.indices.contains(owner - 2) {
-                pools[owner - 2].pool?.deviceFinished(number, succeeded: status == .ok)
+                pools[owner - 2].opened?.pool.deviceFinished(number, succeeded: status == .ok)
             }
         }
-        return hasTaken
     }
 
     // MARK: Operations
@@ -183,13 +181,14 @@ public struct StorageServer<
 
     /// Returns the answer to a request that can be answered at once; nil if the request has to be performed.
     func earlyAnswer(_ request: BlockRequest, of client: Int) -> BlockStatus? {
-        guard clients[client].disks.indices.contains(Int(request.disk)),
-            let disk = clients[client].disks[Int(request.disk)].description
+        let client = clients[client]
+        guard client.disks.indices.contains(Int(request.disk)),
+            let disk = client.disks[Int(request.disk)].description
         else { return .noDisk }
         guard request.operation != .flush else { return nil }
         let isTransfer = request.operation == .read || request.operation == .write
         guard !isTransfer || request.window == 0,
-            !isTransfer || UInt64(request.offset) + UInt64(request.length) <= clients[client].windowSize,
+            !isTransfer || UInt64(request.offset) + UInt64(request.length) <= client.windowSize,
             request.sector <= disk.capacity, UInt64(request.length / 512) <= disk.capacity - request.sector
         else { return .badRequest }
         if request.operation != .read, disk.features.contains(.readOnly) { return .readOnly }
