@@ -129,7 +129,8 @@ extension StorageServer {
 
     /// Tells the clients of a disk its new size.
     private mutating func publishAgain(_ name: PoolName, _ pool: Int) {
-        guard let record = pools[pool].opened?.pool.index(of: name), let sectors = pools[pool].opened?.pool.record(record).sectors
+        guard let record = pools[pool].opened?.pool.index(of: name),
+            let sectors = pools[pool].opened?.pool.record(record).sectors
         else { return }
         for client in clients.indices {
             for number in clients[client].disks.indices
