@@ -83,6 +83,8 @@ public final class BlockBackend<Environment: BackendEnvironment> {
         var oldRequests = 0
         /// The queue of which chains are taken first.
         var firstQueue = 0
+        /// The queues that are active: a bit for each.
+        var activeQueues: UInt64 = 0
     }
 
     struct QueueState {

@@ -165,12 +165,14 @@ extension StorageServer {
             guard let opened = pools[index].opened else { continue }
             while opened.pool.hasDeviceRequest, hasRoom(pools[index].boardDisk) {
                 guard let request = opened.pool.nextDeviceRequest() else { break }
-                send(translate(request, of: index))
+                send(Self.translate(request, of: pools[index], index))
             }
         }
     }
 
-    private func translate(_ request: DeviceRequest, of pool: Int) -> BlockRequest {
+    private static func translate(
+        _ request: DeviceRequest, of pool: StoragePool<Memory, Log>, _ index: Int
+    ) -> BlockRequest {
         let operation: BlockOperation =
             switch request.kind {
             case .read: .read
@@ -180,12 +182,12 @@ extension StorageServer {
             }
         let (window, offset): (Int, Int) =
             switch request.place {
-            case .buffer(let offset): (0, pools[pool].offset + offset)
+            case .buffer(let offset): (0, pool.offset + offset)
             case .window(let window, let offset): (window, offset)
             }
         return BlockRequest(
-            operation, disk: UInt16(pools[pool].boardDisk), sector: request.sector,
+            operation, disk: UInt16(truncatingIfNeeded: pool.boardDisk), sector: request.sector,
             length: UInt32(request.count * PoolLayout.sectorSize), window: UInt16(window), offset: UInt32(offset),
-            cookie: DriverCookie.pool(pool, request.tag, pools[pool].boardDisk))
+            cookie: DriverCookie.pool(index, request.tag, pool.boardDisk))
     }
 }

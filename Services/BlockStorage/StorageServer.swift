@@ -23,7 +23,7 @@ public struct StorageServer<
     /// The disks of the board, by their numbers.
     var boardDisks: [StorageBoardDisk] = []
     /// The number of them that clients use.
-    var usedDisks = 0
+    let usedDisks: Int
     /// The searches for partitions. Each has its own part of `partitionMemory`.
     var searches: [PartitionSearch] = []
     var partitionMemory: (memory: Memory, offset: Int)?
@@ -41,6 +41,10 @@ public struct StorageServer<
     var waitingFlushes = 0
     /// The number of requests for one disk of the board that are performed at once.
     let operationsPerDisk: Int
+    /// True if a pool has work left that needs no event. The owner then calls `run` again, after it has woken peers.
+    public internal(set) var hasWork = false
+    /// True if a pool waits for its disk to work again.
+    public internal(set) var hasTrouble = false
     /// True once every pool and every disk is open, or never will be.
     var isOpen = false
 
@@ -51,8 +55,10 @@ public struct StorageServer<
         (self.clients, self.driver, self.observer) = (clients, driver, observer)
         operationsPerDisk = operations
         (self.operations, freeOperations) = ([], [])
+        var used: [Int] = []
+        for disk in clients.flatMap({ $0.disks }) where !used.contains(disk.boardDisk) { used.append(disk.boardDisk) }
+        usedDisks = max(1, used.count)
         for client in clients.indices { addLanes(of: client) }
-        usedDisks = max(1, boardDisks.count { $0.lanes > 0 })
         self.operations = [StorageOperation](repeating: StorageOperation(), count: operations * usedDisks)
         freeOperations = self.operations.indices.reversed().map { $0 }
     }
@@ -166,7 +172,8 @@ public struct StorageServer<
     /// Answers an operation's request, and frees the operation.
     mutating func finish(_ index: Int, _ status: BlockStatus) {
         let operation = operations[index]
-        operations[index] = StorageOperation()
+        operations[index].stage = .free
+        operations[index].slot = nil
         freeOperations.append(index)
         leave(operation)
         if let slot = operation.slot { answer(operation.client, slot, operation.request, status) }
