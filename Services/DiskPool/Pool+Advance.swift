@@ -20,9 +20,11 @@ extension Pool {
         let request = requests[index]
         guard request.outstanding > 0 else { return }
         request.outstanding -= 1
+        states[request.request.disk].deviceRequests -= 1
         if !succeeded { request.fail(.device) }
         if request.stage == .flushing {
             deviceFlushed(request.mark, succeeded)
+            if !succeeded { tellOfLostFlush(index) }
         } else if request.request.operation == .write {
             dataWritten(request.request.disk)
         }

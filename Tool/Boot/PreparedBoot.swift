@@ -14,6 +14,8 @@ package struct PreparedBoot {
     /// they start.
     package var machineMemory: UInt64 = 0
     package var machineFiles: UInt64 = 0
+    /// The machines that can write to disks, which write their files before the board goes off.
+    private var diskMachines: Set<String> = []
 
     /// Prepares the system on Entente, and builds the parts that are not built yet.
     ///
@@ -30,7 +32,11 @@ package struct PreparedBoot {
         var manifest = manifest
         if let disks { manifest.adaptDisks(toSizes: try disks.sizes) }
         var builder = SystemBuilder(workspace: workspace, manifest: manifest)
-        if options.countsInstructions { builder.seed = .fixed } else { builder.terminal = TerminalMode.size }
+        if options.countsInstructions {
+            (builder.seed, builder.renewsSeeds) = (.fixed, false)
+        } else {
+            builder.terminal = TerminalMode.size
+        }
         builder.imageOfRun = keepsFiles ? nil : files.image
         let system = try builder.build()
         if let disks {
@@ -48,14 +54,21 @@ package struct PreparedBoot {
         channels = system.channels
         if let disks, channels[named: DiskTenant.control] != nil { try OpenDisks(disks).write(to: files.disks) }
         framing = .multiplexed
+        // A board that waits for a debugger may be stopped.
+        if !options.waitsForDebugger {
+            diskMachines = Set(manifest.machines.filter { !$0.disks.allSatisfy(\.isReadOnly) }.map(\.name))
+        }
         (machineMemory, machineFiles) = (system.machineMemory, system.machineFiles)
     }
 
     /// Prepares one machine of the system on the bare board, with QEMU's own loader and devices and the machine's own
     /// device tree, so that only the kernel below the machine makes the difference in a comparison.
+    ///
+    /// - Parameter hasVirtualization: true for a Linux that starts at EL2, so that it can be a host of KVM. It gets the
+    ///   device tree of the board, because it calls PSCI in another way.
     package init(
         bare machine: MachineDescription, of manifest: Manifest, workspace: Workspace, options: BootOptions,
-        keepsFiles: Bool = false
+        keepsFiles: Bool = false, hasVirtualization: Bool = false
     ) throws {
         let slots = try machine.bareDisks()
         disks =
@@ -73,12 +86,12 @@ package struct PreparedBoot {
         try tree.writeWhole(to: treeFile)
 
         var emulator = Emulator(manifest.board, options)
-        emulator.hasVirtualization = false
+        emulator.hasVirtualization = hasVirtualization
         (emulator.cores, emulator.memory) = (machine.cpus, machine.memory)
         var boot =
             guest.isFirmware
-            ? ["-bios", guest.kernel.path, "-dtb", treeFile.path]
-            : ["-kernel", guest.kernel.path, "-dtb", treeFile.path, "-append", machine.commandLine]
+            ? ["-bios", guest.kernel.path] : ["-kernel", guest.kernel.path, "-append", machine.commandLine]
+        if !hasVirtualization { boot += ["-dtb", treeFile.path] }
         if let initrd = guest.initrd { boot += ["-initrd", initrd.path] }
         if let disks { boot += disks.arguments(slots: slots) }
         arguments = emulator.arguments(boot: boot)
@@ -90,7 +103,9 @@ package struct PreparedBoot {
     var commandLine: String { ([Emulator.program] + arguments).map(\.quotedForShell).joined(separator: " ") }
 
     package func start(workspace: Workspace) throws -> Session {
-        try Session(arguments: arguments, channels: channels, framing: framing, files: files, disks: disks)
+        try Session(
+            arguments: arguments, channels: channels, framing: framing, files: files, disks: disks,
+            diskMachines: diskMachines)
     }
 }
 

@@ -37,6 +37,17 @@ extension PrivateApt {
         return folder.appendingPathComponent("cache/archives")
     }
 
+    /// Fetches packages with everything that they depend on, and unpacks all of them into one folder.
+    package func unpack(closureOf packages: [String], into destination: URL) throws {
+        try update()
+        let needed = try closure(of: packages)
+        let archives = try download(closureOf: packages)
+        for package in needed {
+            let archive = archives.appendingPathComponent(package.fileName)
+            try Subprocess("dpkg-deb", ["-x", archive.path, destination.path]).run()
+        }
+    }
+
     private func arguments(_ mode: String, _ packages: [String]) -> [String] {
         ["install", mode, "-y", "--no-install-recommends"] + packages
     }

@@ -3,9 +3,11 @@ import SystemImage
 
 /// A configuration of apt with a state of its own. It uses the sources, the keys and the proxy settings of the user's
 /// system, and checks signatures as the system does. It changes nothing outside of its folder, and needs no rights.
-struct PrivateApt {
+package struct PrivateApt {
     let folder: URL
     let architecture: String
+
+    package init(folder: URL, architecture: String) { (self.folder, self.architecture) = (folder, architecture) }
 
     private var configuration: URL { folder.appendingPathComponent("apt.conf") }
     private var sourceList: URL { folder.appendingPathComponent("sources.list") }

@@ -12,6 +12,12 @@ struct BenchDiskCommand: ParsableCommand {
             (whole), with a disk of a pool (pool), and with one whose data has checksums (checksums). Same kernel, initial file system and device. A plugin of QEMU \
             counts the executed instructions of the whole board for one request of 4 KiB, by the program that executes \
             them, and its entries into the kernel.
+
+            With --fio, Debian's fio measures the same machine, and also as a guest of KVM on the board (kvm). The \
+            subjects alternate. A nanosecond of the board is an instruction, except that an idle board waits for its \
+            disk in the host's time. Each ratio is the median of the runs, and stands beside its aim. Before that, a \
+            run with a tenth of the requests counts the instructions, and the exits to the monitor. These figures do \
+            not depend on the host's load.
             """)
 
     @Flag(help: "Print JSON instead of a table.")
@@ -26,19 +32,52 @@ struct BenchDiskCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Keep the plugin's files in this folder.", valueName: "folder"))
     var counts: String?
 
+    @Flag(help: "Measure rates of reads and writes with fio instead.")
+    var fio = false
+
+    @Option(help: "The number of runs of fio on each system; 0 if instructions alone are counted.")
+    var runs = 5
+
+    @Option(help: "The systems that fio measures, separated by commas: native, whole, pool, kvm.")
+    var subjects = "native,whole,pool,kvm"
+
     @Option(help: ArgumentHelp("End each system after this time.", valueName: "seconds"))
-    var timeout = 300
+    var timeout = 900
 
     func validate() throws {
         if !(10...1_000_000).contains(requests) { throw ValidationError("--requests takes 10 to 1000000") }
+        if !(0...1000).contains(runs) { throw ValidationError("--runs takes 0 to 1000") }
+        if fioSubjects == nil { throw ValidationError("--subjects takes names out of native,whole,pool,kvm") }
     }
 
     func run() throws {
         let workspace = try Workspace.current()
+        if fio { return try runFio(in: workspace) }
         var benchmark = RequestBenchmark(workspace: workspace, count: requests, timeout: .seconds(timeout))
         benchmark.kept = counts.map { URL(fileURLWithPath: $0) }
         var report = RequestReport(costs: [:])
         for subject in RequestBenchmark.Subject.allCases { report.costs[subject] = try benchmark.costs(of: subject) }
         print(try json ? BenchRow.json(report.rows) : report.text(top: top))
+    }
+
+    private var fioSubjects: [FioBenchmark.Subject]? {
+        let names = subjects.split(separator: ",")
+        let found = names.compactMap { FioBenchmark.Subject(rawValue: String($0)) }
+        return found.count == names.count && !found.isEmpty ? found : nil
+    }
+
+    private func runFio(in workspace: Workspace) throws {
+        let benchmark = FioBenchmark(workspace: workspace, timeout: .seconds(timeout))
+        let subjects = fioSubjects ?? []
+        var costs = FioCosts()
+        for subject in subjects { costs.costs[subject] = try benchmark.costs(of: subject) }
+        var report = FioReport()
+        for run in 0..<runs {
+            try Progress.step("Run \(run + 1) of \(runs)") {
+                for subject in subjects { report.add(try benchmark.results(of: subject), of: subject) }
+            }
+        }
+        let texts = [costs.text] + (runs > 0 ? [report.text] : [])
+        print(try json ? BenchRow.json(costs.rows + report.rows) : texts.joined(separator: "\n\n"))
     }
 }

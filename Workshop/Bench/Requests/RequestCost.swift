@@ -62,7 +62,10 @@ struct RequestCost {
         let synchronous = (vectors[8] ?? 0) + (vectors[12] ?? 0)
         let called = calls.values.reduce(0, +)
         entries = calls.sorted { $0.key < $1.key }.map { ("calls of \($0.key)", each($0.value)) }
-        entries.append(("exits of the guest", each(synchronous - min(called, synchronous))))
+        // A program's first use of SIMD registers after a switch enters the kernel too, which then loads them once.
+        let loads = record.executions(of: "floating_point_load", in: kernel)
+        entries.append(("loads of SIMD registers", each(loads)))
+        entries.append(("exits of the guest", each(synchronous - min(called + loads, synchronous))))
         entries.append(("waits (WFI) of the guest, among them", each(waits)))
         entries.append(("interrupts", each((vectors[9] ?? 0) + (vectors[13] ?? 0))))
     }

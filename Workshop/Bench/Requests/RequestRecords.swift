@@ -24,6 +24,13 @@ struct RequestRecord {
     var instructions: [Instruction] = []
     var changes: [Change] = []
 
+    /// Returns how often a function of a program was entered.
+    func executions(of function: String, in part: BoardPart) -> UInt64 {
+        guard let symbol = part.symbols.symbols.first(where: { $0.name == function }) else { return 0 }
+        let offset = symbol.address &- part.address &+ part.range.lowerBound
+        return instructions.first { $0.offset == offset }?.executions ?? 0
+    }
+
     private static let magic: UInt64 = 0x3154_5345_5551_4552
 
     /// Reads the measurements of one run, in their order.
