@@ -26,6 +26,7 @@ let programs: KeyValuePairs<String, String> = [
     "HostileBell": "Hostile/Bell",
     "HostileDisks": "Hostile/Disks",
     "DebugGuest": "Debug",
+    "RandomGuest": "Random",
     "PanicGuest": "Failures/Panic",
     "HangGuest": "Failures/Hang",
     // These programs run on the bare emulator and in a machine, so that a test can compare the results.

@@ -28,7 +28,7 @@ struct KernelEnvironment: InterruptPort, DeviceEnvironment {
     }
 
     func transmit(_ byte: UInt8) -> Bool { console.put(byte) }
-    func receive() -> UInt8? { console.take() }
+    func receive() -> UInt16? { console.takeCharacter() }
     mutating func tellReader() { mustTellReader = true }
 
     /// Tells the console driver of output, if a device requested it. The caller has released the device's lock. The

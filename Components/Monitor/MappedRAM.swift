@@ -16,6 +16,13 @@ struct MappedRAM: GuestMemoryAccess {
         return unsafe pointer.pointee.load(ordering: .relaxed)
     }
 
+    func store(_ value: UInt64, _ word: GuestRange) {
+        // SAFETY: as above.
+        let pointer = unsafe UnsafePointer<Atomic<UInt64>>(bitPattern: UInt(word.address)).unsafelyUnwrapped
+        unsafe pointer.pointee.store(value, ordering: .relaxed)
+        entente_clean_to_memory(word.address, word.size)
+    }
+
     func clear(_ range: GuestRange) {
         entente_zero_to_memory(range.address, range.size)
     }

@@ -2,13 +2,14 @@ import ABI
 @_spi(Kernel) import Entente
 import VirtualPlatform
 
-// The machine's firmware for single virtual CPUs (PSCI, DEN0022). All of it runs on the calling virtual CPU's time.
+// The machine's firmware for single virtual CPUs (PSCI, DEN0022) and random numbers (TRNG, DEN0098). All of it runs on the calling virtual CPU's time.
 // `PowerController` decides on each call, and Monitor+PowerCycle.swift turns the whole machine off or resets it.
 extension Monitor {
     @inline(never)
     func hypercall(_ exit: Exit) -> Answer {
         let call = FirmwareCall(function: exit.words.w1, exit.words.w2, exit.words.w3, exit.words.w4)
         var held = MachineUnit.power
+        var random = InlineArray<4, UInt64>(repeating: 0)
         let action = shared.withPower { state -> FirmwareAction? in
             state.finishTurningOff(MachineCycle(machine: machine))
             let action = state.controller.perform(call, from: exit.virtualCPU, ram: GuestBounds(machine.memory))
@@ -20,12 +21,23 @@ extension Monitor {
             case .reset, .powerOff:
                 state.cycle.restarts = action == .reset && machine.restarts
                 return action
-            case .resume, .turnOff, .stop: return action
+            case .random:
+                guard machine.hasEntropy else { return .refuse(RandomNumbers.noEntropy) }
+                random = shared.nextRandomBits(state)
+                return action
+            case .resume, .refuse, .turnOff, .stop, .identify: return action
             }
         }
         switch action.flatMap({ $0 }) {
         case nil: return repeatLater(exit, whenFree: held)
         case .resume(let value): return resume(exit, value)
+        case .refuse(let error): return replyWait(Reply.arguments, Words(error, 0, 0, 0))
+        case .random(let request):
+            let numbers = request.results(of: random)
+            return replyWait(Reply.arguments, Words(0, numbers.0, numbers.1, numbers.2))
+        case .identify:
+            let identity = RandomNumbers.identity
+            return replyWait(Reply.arguments, Words(identity.0, identity.1, identity.2, identity.3))
         case .reset, .powerOff:
             _ = replyWait(Reply.leaveStopped)
             signal(InitialSlot.notification, bits: Wake.power)

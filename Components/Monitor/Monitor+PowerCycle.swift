@@ -120,6 +120,7 @@ struct MachineCycle: PowerCycleEnvironment {
     func startAtDoorstep() -> Bool { start(at: MachineCycle.doorstep, argument: 0) }
 
     func startAtEntry(_ power: MachinePower) -> Bool {
+        machine.renewRandomBytes { SharedMachine.own.nextRandomBits(power) }
         SharedMachine.own.publish(power)
         return start(at: machine.entry, argument: machine.argument)
     }

@@ -27,6 +27,18 @@ struct MonitoredMachine {
     var restarts: Bool { machine.restarts != 0 }
     var diesOfPanic: Bool { machine.failureActions & FailureActions.diesOfPanic != 0 }
 
+    /// The seed of the monitor's random numbers, which no other life of a tenant has.
+    var seed: InlineArray<4, UInt64> {
+        // SAFETY: see `init`.
+        unsafe configuration.pointee.seed
+    }
+
+    /// False if the seed can be guessed.
+    var hasEntropy: Bool {
+        // SAFETY: see `init`.
+        unsafe configuration.pointee.hasEntropy != 0
+    }
+
     var options: PlatformOptions {
         var options = PlatformOptions()
         options.hasVirtio = Configuration.resource(.virtioPages, named: "virtio") != nil
@@ -82,6 +94,21 @@ struct MonitoredMachine {
             let segment = machine.segments[index]
             let source = ComponentLayout.modules + segment.offset + offset
             return ram.fill(at: segment.address &+ offset, size: size, from: source)
+        }
+    }
+
+    /// Renews the random bytes in the machine's device tree, which the image has filled.
+    /// - Parameter draw: returns 256 random bits.
+    func renewRandomBytes(_ draw: () -> InlineArray<4, UInt64>) {
+        for index in machine.randomBytes.indices {
+            let bytes = machine.randomBytes[index]
+            var offset: UInt64 = 0
+            while offset < bytes.size {
+                let size = min(bytes.size - offset, 32)
+                // The host tool has found the bytes in a piece that it loads into RAM.
+                guard ram.mix(draw(), at: bytes.base &+ offset, size: size) else { break }
+                offset += size
+            }
         }
     }
 

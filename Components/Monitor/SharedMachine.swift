@@ -10,6 +10,7 @@ struct SharedMachine: ~Copyable {
     fileprivate let bus: MachineBus
     fileprivate var interrupts: InterruptController
     fileprivate var power: MachinePower
+    fileprivate var random: RandomSource
     fileprivate let virtio = VirtioMemory()
     /// The memory of all devices, each at the offset of its `DevicePosition`.
     fileprivate let devices: UnsafeMutableRawPointer
@@ -20,6 +21,7 @@ struct SharedMachine: ~Copyable {
         interrupts = InterruptController(virtualCPUCount: machine.virtualCPUCount)
         power = MachinePower(
             virtualCPUCount: machine.virtualCPUCount, ticksPerMillisecond: Clock.frequency / 1000)
+        random = RandomSource(seed: machine.seed)
         // SAFETY: the memory is not empty, and is larger than all devices by one alignment (`DeviceMemory`). It lives
         // as long as the monitor, and nobody else uses it.
         let start = unsafe memory.baseAddress.unsafelyUnwrapped.alignedUp(toMultipleOf: deviceAlignment)
@@ -101,6 +103,13 @@ struct OwnMachine: MachineUnits {
     func usePower<Result>(_ body: (inout MachinePower) -> Result) -> Result {
         // SAFETY: the caller holds the lock of the power state, and other threads access only other members.
         unsafe body(&shared.pointee.power)
+    }
+
+    /// Returns the next 256 random bits.
+    /// - Parameter power: shows that the caller holds the lock of the power state.
+    func nextRandomBits(_ power: borrowing MachinePower) -> InlineArray<4, UInt64> {
+        // SAFETY: the caller holds that lock, under which nobody else accesses this member.
+        unsafe shared.pointee.random.next()
     }
 
     func start(_ virtualCPU: Int) { _ = VirtualCPU(number: virtualCPU).start() }

@@ -64,11 +64,13 @@ extension PlanExecutor {
         }
     }
 
-    /// Writes random bits that no other tenant gets. The counter makes them differ if the boot loader left none.
+    /// Writes random bits that no other tenant gets, and whether they can be guessed. The counter makes them differ if
+    /// the board has no source of random bits.
     private mutating func writeSeed(_ edge: PlanEdge) {
         random.mix(Clock.now)
         let seed = random.next()
         for index in 0..<4 { write(seed[index], edge[0], at: edge.words[1] + UInt64(index) * 8) }
+        write(random.hasEntropy ? 1 : 0, edge[0], at: edge.words[1] + 32)
     }
 }
 

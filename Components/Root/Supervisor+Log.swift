@@ -6,6 +6,7 @@ import Supervision
 extension Supervisor {
     func reportStart() {
         log(executor.memory.account.text)
+        if !executor.random.hasEntropy { log("root: without a source of random bits, random numbers can be guessed") }
         log("root: starting \(BootPlan.tenantCount) tenants on \(BootPlan.image.board.coreCount) cores")
     }
 

@@ -28,5 +28,6 @@ struct QueueClients: ConsoleClients {
     func outputCount(of client: Int) -> UInt32 { output(client).count }
     func take(from client: Int) -> UInt8? { output(client).take() }
     func put(_ byte: UInt8, to client: Int) -> Bool { input(client).put(byte) }
+    func putBreak(to client: Int) -> Bool { input(client).putBreak() }
     func wake(_ client: Int) { Notification(of: table[first + client]).raise() }
 }

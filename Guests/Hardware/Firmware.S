@@ -8,6 +8,14 @@ function guest_firmware_call
     hvc     #0
     ret
 
+function guest_firmware_results
+    str     x2, [sp, #-16]!
+    hvc     #0
+    ldr     x4, [sp], #16
+    stp     x0, x1, [x4]
+    stp     x2, x3, [x4, #16]
+    ret
+
 function guest_second_entry
     load_address x0, guest_second_start
     ret

@@ -130,17 +130,19 @@ public struct ComponentConfiguration {
     public var earlierLives: UInt64
     /// Random bits, which differ for each life of each tenant (`RandomSource`). Root writes them.
     public var seed: InlineArray<4, UInt64>
+    /// 1 if the board has a source of random bits, 0 if the seed can be guessed. Root writes it together with the seed.
+    public var hasEntropy: UInt64
     public var resourceCount: UInt64
     public var machine: MachineConfiguration
 
     public init(
         name: InlineArray<32, UInt8>, channel: UInt64, heapSize: UInt64, arguments: InlineArray<8, UInt64>,
-        cores: UInt64, earlierLives: UInt64, seed: InlineArray<4, UInt64>, resourceCount: UInt64,
+        cores: UInt64, earlierLives: UInt64, seed: InlineArray<4, UInt64>, hasEntropy: UInt64, resourceCount: UInt64,
         machine: MachineConfiguration
     ) {
         (self.name, self.channel, self.heapSize, self.arguments) = (name, channel, heapSize, arguments)
-        (self.cores, self.earlierLives, self.seed, self.resourceCount) = (cores, earlierLives, seed, resourceCount)
-        self.machine = machine
+        (self.cores, self.earlierLives, self.seed, self.hasEntropy) = (cores, earlierLives, seed, hasEntropy)
+        (self.resourceCount, self.machine) = (resourceCount, machine)
     }
 }
 
@@ -166,14 +168,17 @@ public struct MachineConfiguration {
     public var doorbells: UInt64
     /// The bits of `FailureActions`.
     public var failureActions: UInt64
+    /// The random bytes in the machine's device tree, which the monitor renews at each start. Addresses and sizes are
+    /// multiples of 4; the size is 0 if the record is unused.
+    public var randomBytes: InlineArray<2, MemoryRange>
 
     public init(
         memory: MemoryRange, virtualCPUs: UInt64, entry: UInt64, argument: UInt64, restarts: UInt64,
         segments: InlineArray<8, GuestSegment>, cores: InlineArray<8, UInt64>, seesClock: UInt64, doorbells: UInt64,
-        failureActions: UInt64
+        failureActions: UInt64, randomBytes: InlineArray<2, MemoryRange>
     ) {
         (self.memory, self.virtualCPUs, self.entry, self.argument) = (memory, virtualCPUs, entry, argument)
         (self.restarts, self.segments, self.cores, self.seesClock) = (restarts, segments, cores, seesClock)
-        (self.doorbells, self.failureActions) = (doorbells, failureActions)
+        (self.doorbells, self.failureActions, self.randomBytes) = (doorbells, failureActions, randomBytes)
     }
 }

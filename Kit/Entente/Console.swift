@@ -33,8 +33,11 @@ public struct Console {
     /// Returns true if the queue has room for `count` bytes, so that the component can write them without a wait.
     public func hasRoom(for count: Int) -> Bool { Int(output.count) + count <= Int(ConsoleQueue.capacity) }
 
-    /// Takes a byte of input, or returns nil if there is none.
+    /// Takes a byte of input, or returns nil if there is none. A break of the line is a byte of 0.
     public func take() -> UInt8? { input.take() }
+
+    /// Takes a byte of input or a break of the line (`ConsoleQueue.breakCharacter`), or returns nil if there is neither.
+    public func takeCharacter() -> UInt16? { input.takeCharacter() }
 
     public func write(_ text: StaticString) {
         text.withUTF8Buffer { buffer in

@@ -24,6 +24,12 @@ public struct ConsoleQueueEnd {
             (base + Int(ConsoleQueue.tail)).assumingMemoryBound(to: Atomic<UInt32>.self))
     }
 
+    private var breakPlace: SharedWord<UInt32> {
+        // SAFETY: as `head`.
+        unsafe SharedWord(
+            (base + Int(ConsoleQueue.breakPlace)).assumingMemoryBound(to: Atomic<UInt32>.self))
+    }
+
     private func slot(_ counter: UInt32) -> SharedByte {
         // SAFETY: the remainder is below `capacity`, and data and capacity fit the page.
         unsafe SharedByte(
@@ -40,7 +46,26 @@ public struct ConsoleQueueEnd {
         return true
     }
 
-    /// Takes a byte, or returns nil if there is none.
+    /// Puts a break of the line. Returns false as `put`. A break that another one follows before the peer takes it
+    /// becomes a byte of 0.
+    public func putBreak() -> Bool {
+        // SAFETY: see the accessors.
+        let at = unsafe head.pointee.load(ordering: .relaxed)
+        guard unsafe at &- tail.pointee.load(ordering: .acquiring) < ConsoleQueue.capacity else { return false }
+        unsafe breakPlace.pointee.store(~at, ordering: .relaxed)
+        return put(0)
+    }
+
+    /// Takes a byte or a break (`ConsoleQueue.breakCharacter`), or returns nil if there is neither.
+    public func takeCharacter() -> UInt16? {
+        // SAFETY: see the accessors.
+        let at = unsafe tail.pointee.load(ordering: .relaxed)
+        guard let byte = take() else { return nil }
+        guard byte == 0, unsafe breakPlace.pointee.load(ordering: .relaxed) == ~at else { return UInt16(byte) }
+        return ConsoleQueue.breakCharacter
+    }
+
+    /// Takes a byte, or returns nil if there is none. A break is a byte of 0.
     public func take() -> UInt8? {
         // SAFETY: see the accessors.
         let at = unsafe tail.pointee.load(ordering: .relaxed)

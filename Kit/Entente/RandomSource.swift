@@ -4,9 +4,12 @@ import ABI
 /// at each step. A receiver of numbers therefore learns nothing about earlier numbers or those of other receivers.
 public struct RandomSource {
     private var key: InlineArray<8, UInt32>
+    /// False if all bits of the seed were 0, which means that there was no source of random bits.
+    public let hasEntropy: Bool
 
     public init(seed: InlineArray<4, UInt64>) {
         key = InlineArray<8, UInt32>(repeating: 0)
+        hasEntropy = seed[0] | seed[1] | seed[2] | seed[3] != 0
         for index in 0..<4 {
             key[2 * index] = UInt32(truncatingIfNeeded: seed[index])
             key[2 * index + 1] = UInt32(truncatingIfNeeded: seed[index] >> 32)

@@ -1,7 +1,8 @@
 import ABI
+import DiskPool
 
 // The division of the operations among clients. The lanes of a disk of the board take turns, and each has a limit of
-// requests and of bytes that are under way. The limits depend on the number of lanes that are active, so one client
+// requests, of the device requests that they cause, and of bytes that are under way. The limits depend on the number of lanes that are active, so one client
 // alone can use nearly all operations of the disk, and each client can always begin some.
 extension StorageServer {
     /// The operations that each lane can always have.
@@ -51,8 +52,21 @@ extension StorageServer {
         let active = disk.lanes == 1 ? 1 : lanes.count { $0.boardDisk == boardDisk && $0.isActive }
         let others = Self.reserve * (disk.lanes - 1)
         let limit = active == 1 ? operationsPerDisk - others : max(Self.reserve, (operationsPerDisk - others) / active)
-        return lanes[lane].running < limit
-            && (lanes[lane].running == 0 || lanes[lane].runningBytes < Self.bytesUnderWay / active)
+        guard lanes[lane].running < limit else { return false }
+        if lanes[lane].running == 0 { return true }
+        return lanes[lane].runningBytes < Self.bytesUnderWay / active
+            && (disk.lanes == 1 || deviceRequests(of: lane) < limit)
+    }
+
+    /// Returns the number of device requests that a lane's requests for disks of a pool have caused and that have not
+    /// ended. A request that touches many units which lie apart causes one for each.
+    private func deviceRequests(of lane: Int) -> Int {
+        var count = 0
+        for disk in clients[lanes[lane].client].disks where disk.lane == lane && disk.description != nil {
+            guard case .pool = disk.place else { continue }
+            count += pools[disk.pool].pool?.deviceRequests(of: disk.record) ?? 0
+        }
+        return count
     }
 
     /// Begins the next request of a lane. Returns false if there is none, or it has to wait.

@@ -6,6 +6,8 @@ struct DiskState {
     var changes = 0
     /// The control operation that waits for the writers to end, as a request's index; -1 if there is none.
     var barrier = -1
+    /// The device requests for data, and flushes, of the disk's requests that have no answer yet.
+    var deviceRequests = 0
     /// Units that requests have taken and not yet entered into the map.
     var taken = 0
     /// The unit at which the next search begins.

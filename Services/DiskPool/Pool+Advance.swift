@@ -18,9 +18,11 @@ extension Pool {
     private mutating func requestStepFinished(_ index: Int, _ succeeded: Bool) {
         guard requests.indices.contains(index), requests[index].outstanding > 0 else { return }
         requests[index].outstanding -= 1
+        states[requests[index].request.disk].deviceRequests -= 1
         if !succeeded { requests[index].fail(.device) }
         if requests[index].stage == .flushing {
             deviceFlushed(requests[index].mark, succeeded)
+            if !succeeded { tellOfLostFlush(index) }
         } else if requests[index].request.operation == .write {
             dataWritten(requests[index].request.disk)
         }

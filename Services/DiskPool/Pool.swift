@@ -129,12 +129,17 @@ public struct Pool<Memory: PoolMemory, Log: RecoveryLog> {
         records.indices.first { !records[$0].isFree && records[$0].state == .live && records[$0].name == name }
     }
 
+    /// Returns the number of device requests that the requests for a disk have caused and that have not ended. Those of
+    /// metadata do not count: a request waits for one of them at a time, and a commit serves all disks.
+    public func deviceRequests(of index: Int) -> Int { states[index].deviceRequests }
+
     /// True if the queue to the device has room for a segment, beside one transfer of each other request.
     var hasRoomForData: Bool { outbox.room > requests.count + 80 }
 
     mutating func send(
         _ kind: DeviceRequest.Kind, _ sector: UInt64, _ count: Int, _ place: DeviceRequest.Place, _ tag: DeviceTag
     ) {
+        if case .request(let index) = tag { states[requests[index].request.disk].deviceRequests += 1 }
         outbox.append(DeviceRequest(kind: kind, sector: sector, count: count, place: place, tag: tag.word))
     }
 

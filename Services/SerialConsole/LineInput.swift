@@ -17,8 +17,8 @@ struct LineInput {
     /// one.
     private var channel = -1
     private var reader = ConsoleLineReader()
-    /// The byte that found its client's queue full.
-    private var held: UInt8?
+    /// The byte, or the break, that found its client's queue full.
+    private var held: UInt16?
     /// The tick of the clock at which the driver drops `held`.
     private var deadline: UInt64 = 0
     /// The number of ticks that a held byte waits.
@@ -33,41 +33,44 @@ struct LineInput {
         _ port: inout Port, _ clients: inout Clients, _ woken: inout ClientSet, at now: UInt64
     ) {
         hasMore = true
-        if let byte = held {
+        if let character = held {
             if now >= deadline { deaf.insert(channel - 1) }
-            guard deliver(byte, &clients, &woken) else { return }
+            guard deliver(character, &clients, &woken) else { return }
             held = nil
         }
         for _ in 0..<Self.work {
             guard let byte = port.receive() else { return hasMore = false }
-            guard accept(byte, &clients, &woken) else {
-                held = byte
+            if let character = accept(byte), !deliver(character, &clients, &woken) {
+                held = character
                 deadline = now &+ patience
                 return
             }
         }
     }
 
-    /// Processes one byte. Returns false if the driver must hold the byte.
-    private mutating func accept<Clients: ConsoleClients>(
-        _ byte: UInt8, _ clients: inout Clients, _ woken: inout ClientSet
-    ) -> Bool {
+    /// Processes one byte of the line. Returns the byte or the break that it gives the channel's client, or nil.
+    private mutating func accept(_ byte: UInt8) -> UInt16? {
         switch reader.take(byte) {
-        case .byte(let byte): return deliver(byte, &clients, &woken)
+        case .byte(let byte): return UInt16(byte)
+        case .lineBreak: return ConsoleQueue.breakCharacter
         case .channel(let number): channel = Int(number)
         case .unknownChannel: channel = -1
         case .nothing: break
         }
-        return true
+        return nil
     }
 
-    /// Puts a byte into the queue of the channel's client, or drops it if the channel has no client.
+    /// Puts a byte or a break into the queue of the channel's client, or drops it if the channel has no client. Returns
+    /// false if the driver must hold it.
     private mutating func deliver<Clients: ConsoleClients>(
-        _ byte: UInt8, _ clients: inout Clients, _ woken: inout ClientSet
+        _ character: UInt16, _ clients: inout Clients, _ woken: inout ClientSet
     ) -> Bool {
         let client = channel - 1
         guard client >= 0, client < clients.count else { return true }
-        guard clients.put(byte, to: client) else { return deaf.contains(client) }
+        let isPut =
+            character == ConsoleQueue.breakCharacter
+            ? clients.putBreak(to: client) : clients.put(UInt8(truncatingIfNeeded: character), to: client)
+        guard isPut else { return deaf.contains(client) }
         deaf.remove(client)
         woken.insert(client)
         return true

@@ -21,6 +21,8 @@ public protocol ConsoleClients {
     mutating func take(from client: Int) -> UInt8?
     /// Gives a client a byte of input. Returns false if the client's queue is full.
     mutating func put(_ byte: UInt8, to client: Int) -> Bool
+    /// Gives a client a break of the line. Returns false if the client's queue is full.
+    mutating func putBreak(to client: Int) -> Bool
     /// Signals a client that input came, or that there is room for output.
     mutating func wake(_ client: Int)
 }

@@ -78,7 +78,7 @@ extension MachineImage {
                     address: ramBase + machine.memory - (64 << 10), data: Data(repeating: 5, count: 4 << 10)),
             ], restarts: machine.restarts, eventPeer: machine.eventPeer,
             failureActions: machine.failureActions)
-        if case .firmware = machine.guest {
+        if machine.guest.isFirmware {
             image.modules = [GuestImage.Module(address: ramBase, data: Data(repeating: 5, count: 4 << 10))]
             image.firmware = Data(repeating: 4, count: 64 << 10)
         }

@@ -19,7 +19,7 @@ public struct DebianSystem: Sendable, Hashable {
 
     /// The number of the recipe by which the tool makes the root file system. A change of the recipe raises it, so that
     /// an older file system is not taken for a new one.
-    public static let recipe = 1
+    public static let recipe = 2
 
     /// The name of its root file system among the templates of a pool and in the tool's own folder. Systems with equal
     /// packages share it. It names an FNV-1a hash of everything that decides the contents.

@@ -60,12 +60,21 @@ public struct BoardDescription: Sendable, Equatable {
 public enum GuestSource: Sendable, Equatable {
     /// Debian's kernel with an initial RAM disk of the tool.
     case debian(flavour: DebianFlavour)
-    /// A whole Debian on the machine's disk `root`.
-    case debianDisk(DebianSystem)
+    /// A whole Debian on the machine's disk `root`. The kernel is that of the disk if there is firmware that starts it,
+    /// and otherwise one that the tool keeps.
+    case debianDisk(DebianSystem, firmware: FirmwareSource? = nil)
     case files(kernel: URL, initrd: URL?, format: GuestFormat)
     /// A bare program for machines: a target of this repository, below `Guests`.
     case target(String)
     case firmware(FirmwareSource)
+
+    /// True if the machine starts from firmware, which finds a kernel on a disk.
+    public var isFirmware: Bool {
+        switch self {
+        case .firmware, .debianDisk(_, .some): true
+        default: false
+        }
+    }
 }
 
 /// The origin of the firmware from which a machine starts, which then boots an operating system from a disk.

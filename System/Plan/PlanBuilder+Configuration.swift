@@ -32,7 +32,7 @@ extension PlanBuilder {
             name: InlineArray(text: tenant.name), channel: UInt64(index) + 2, heapSize: heapSize(of: index),
             arguments: InlineArray(words: tenant.arguments),
             cores: plan.tenants[index].cores.reduce(0) { $0 | 1 << UInt64($1) }, earlierLives: 0,
-            seed: InlineArray(repeating: 0), resourceCount: UInt64(plan.tenants[index].resources.count),
+            seed: InlineArray(repeating: 0), hasEntropy: 0, resourceCount: UInt64(plan.tenants[index].resources.count),
             machine: machineConfiguration(of: index))
     }
 
@@ -44,13 +44,15 @@ extension PlanBuilder {
                 offset: usage[index].modules[number] - ComponentLayout.modules, size: UInt64(module.data.count),
                 address: module.address)
         }
+        var randomBytes = InlineArray<2, MemoryRange>(repeating: MemoryRange(base: 0, size: 0))
+        for (number, range) in (machine?.randomBytes ?? []).prefix(2).enumerated() { randomBytes[number] = range }
         return MachineConfiguration(
             memory: machine?.memory ?? MemoryRange(base: 0, size: 0), virtualCPUs: UInt64(machine?.virtualCPUs ?? 0),
             entry: machine?.entry ?? 0, argument: machine?.argument ?? 0, restarts: machine?.restarts == true ? 1 : 0,
             segments: segments,
             cores: InlineArray(words: (0..<(machine?.virtualCPUs ?? 0)).map { UInt64(core($0, of: index)) }),
             seesClock: machine == nil ? 0 : usage[index].clock, doorbells: usage[index].doorbells,
-            failureActions: machine?.failureActions ?? 0)
+            failureActions: machine?.failureActions ?? 0, randomBytes: randomBytes)
     }
 }
 

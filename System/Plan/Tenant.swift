@@ -67,6 +67,8 @@ public struct MachineImage: Sendable {
     public var eventPeer: String?
     /// The bits of `FailureActions`.
     public var failureActions: UInt64
+    /// The random bytes in the device tree, which the monitor renews at each start; two ranges at most.
+    public var randomBytes: [MemoryRange] = []
 
     /// The start of the RAM of every machine, as on QEMU's `virt` board.
     public static let ramBase: UInt64 = ComponentLayout.guestMemory
@@ -86,8 +88,10 @@ public struct MachineImage: Sendable {
     }
 
     /// Makes the machine of `description`, with the contents that `layout` gives.
+    /// - Parameter renewsSeeds: true if the random bytes of the device tree are others at each start.
     public init(
-        _ description: MachineDescription, layout: GuestLayout, initrd: Data?, deviceTree: Data
+        _ description: MachineDescription, layout: GuestLayout, initrd: Data?, deviceTree: Data,
+        renewsSeeds: Bool = true
     ) throws(Failure) {
         self.init(
             memory: MemoryRange(base: Self.ramBase, size: description.memory), virtualCPUs: description.cpus,
@@ -95,12 +99,16 @@ public struct MachineImage: Sendable {
             modules: try layout.modules(initrd: initrd, deviceTree: deviceTree), restarts: description.restarts,
             eventPeer: description.eventPeer,
             failureActions: description.failureActions)
+        if renewsSeeds { renewSeeds(of: deviceTree, at: layout.deviceTreeAddress) }
     }
 }
 
 extension MachineImage {
     /// Makes a machine that starts from firmware, with nothing in its RAM but the device tree at its start.
-    public init(_ description: MachineDescription, firmware: Data, deviceTree: Data) throws(Failure) {
+    /// - Parameter renewsSeeds: true if the random bytes of the device tree are others at each start.
+    public init(
+        _ description: MachineDescription, firmware: Data, deviceTree: Data, renewsSeeds: Bool = true
+    ) throws(Failure) {
         try FirmwareImage.check(firmware)
         guard deviceTree.count <= FirmwareImage.deviceTreeCapacity else {
             throw Failure(
@@ -114,6 +122,13 @@ extension MachineImage {
             modules: [GuestImage.Module(address: Self.ramBase, data: deviceTree)], restarts: description.restarts,
             eventPeer: description.eventPeer, failureActions: description.failureActions)
         self.firmware = firmware
+        if renewsSeeds { renewSeeds(of: deviceTree, at: Self.ramBase) }
+    }
+
+    private mutating func renewSeeds(of deviceTree: Data, at address: UInt64) {
+        randomBytes = DeviceTreeSeeds.ranges(in: deviceTree).prefix(2).map {
+            MemoryRange(base: address + UInt64($0.lowerBound), size: UInt64($0.count))
+        }
     }
 }
 

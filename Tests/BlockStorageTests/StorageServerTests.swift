@@ -218,6 +218,51 @@ import Testing
         #expect(system.board.pending.count == 8)
     }
 
+    /// A request for units that lie apart causes a device request for each of them. A client that makes such requests
+    /// gets no more of the device than its share, except for the device requests of one request.
+    @Test func requestsCountByTheDeviceRequestsThatTheyCause() {
+        let system = System([[Self.pool("a")], [Self.pool("b")]], pool: ["a", "b"])
+        system.settle()
+        // The units of the disk lie in the order of the first writes to them.
+        for unit in 0..<64 as Range<UInt64> { #expect(system.write(3, to: unit * 37 % 64 * 32, count: 32) == .ok) }
+        #expect(system.write(4, to: 0, of: 1) == .ok)
+        for _ in 0..<8 { system.clients[0].submit(BlockRequest(.read, length: 1 << 20)) }
+        system.server.run()
+        let slot = system.clients[1].submit(BlockRequest(.read, length: 4096))
+        system.server.run()
+        var before = 0
+        while system.clients[1].answers[slot] == nil {
+            system.board.finish(0)
+            system.server.run()
+            before += 1
+        }
+        #expect(before <= 64 + 1, "\(before)")
+        system.settle()
+        #expect(system.clients[0].answers.values.count { $0 == .ok } == 64 + 8)
+    }
+
+    /// A complaint about other systems: "requests are dropped under load and the guest hangs".
+    @Test func requestsAreNotDroppedUnderLoad() {
+        let system = System([[Self.pool("a"), Self.whole], [Self.pool("b")]], pool: ["a", "b"])
+        system.board.capacity = 4
+        system.settle()
+        var random = Generator(3)
+        for client in 0...1 {
+            for number in 0..<1000 {
+                let operation: BlockOperation = [.read, .write, .discard, .flush][Int(random.below(4))]
+                let length = operation == .flush ? 0 : UInt32(512 + 512 * random.below(40))
+                let sector = operation == .flush ? 0 : random.below(900)
+                let disk = client == 0 ? UInt16(number % 2) : 0
+                system.clients[client].submit(BlockRequest(operation, disk: disk, sector: sector, length: length))
+            }
+        }
+        system.settle { Int(random.below(UInt64($0))) }
+        for client in system.clients {
+            #expect(client.outstanding == 0 && client.answers.count == 1000)
+            #expect(client.answers.values.allSatisfy { $0 == .ok })
+        }
+    }
+
     @Test func reportsWhatCannotBeServed() {
         let system = System([[Self.pool("nothing")], [Self.pool("a")]], pool: ["a"])
         system.settle()

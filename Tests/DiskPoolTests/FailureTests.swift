@@ -45,7 +45,29 @@ import Testing
         #expect(trial.request(.flush, first) == .device)
         trial.disk.fails = nil
         #expect(trial.request(.flush, second) == .device)
-        #expect(trial.request(.flush, second) == nil)
+        for disk in [first, second] { #expect(trial.request(.flush, disk) == nil) }
+    }
+
+    /// A flush that failed tells of its own disk's writes before it, and not of one that ended meanwhile.
+    @Test func writeDuringAFlushThatFailsIsReportedAsWell() {
+        let trial = Trial(seed: 3)
+        let disk = trial.makeDisk("disk")
+        #expect(trial.write(1, disk, 0, count: 32) == nil)
+        _ = trial.request(.commit, disk)
+        #expect(trial.write(2, disk, 0, count: 32) == nil)
+        trial.disk.fails = { $0.kind == .flush }
+        _ = trial.pool.submit(PoolRequest(id: 900, .flush, disk: disk))
+        guard let flush = trial.pool.nextDeviceRequest(), flush.kind == .flush else {
+            Issue.record("no flush was sent")
+            return
+        }
+        #expect(trial.write(3, disk, 0, count: 32) == nil)
+        trial.pool.deviceFinished(flush.tag, succeeded: false)
+        let answer = trial.pool.nextAnswer()
+        #expect(answer?.error == .device)
+        trial.disk.fails = nil
+        #expect(trial.request(.flush, disk) == .device)
+        #expect(trial.request(.flush, disk) == nil)
     }
 
     @Test func knowsWhichFeaturesMatter() {

@@ -107,6 +107,20 @@ import EntenteTesting
         #expect(queue.put(5) && queue.take() == 5)
     }
 
+    /// A consumer without interest in breaks takes a break as a byte of 0, and a byte of 0 is no break.
+    @Test(arguments: starts) func aBreakKeepsItsPlace(first: UInt32) {
+        (page.head, page.tail) = (first, first)
+        #expect(queue.put(0) && queue.putBreak() && queue.put(7) && queue.put(0))
+        for expected in [0, ConsoleQueue.breakCharacter, 7, 0] { #expect(queue.takeCharacter() == expected) }
+        #expect(queue.takeCharacter() == nil)
+        #expect(queue.putBreak() && queue.take() == 0)
+        // The later of two breaks counts.
+        #expect(queue.putBreak() && queue.putBreak())
+        #expect(queue.takeCharacter() == 0 && queue.takeCharacter() == ConsoleQueue.breakCharacter)
+        page.tail = page.head &- capacity
+        #expect(!queue.putBreak())
+    }
+
     @Test func aByteAppearsAtOnce() {
         final class Found { var byte: UInt8? }
         let steps = playingThePeerBeforeEachAccess { step in

@@ -53,4 +53,15 @@ import Testing
         seen.insert(words(&plain, 1))
         #expect(seen.count == 16 + 64 + 2)
     }
+
+    @Test func aSeedWithoutBitsIsNoSource() {
+        var empty = RandomSource(seed: [0, 0, 0, 0])
+        empty.mix(5)
+        #expect(!empty.hasEntropy)
+        for index in 0..<4 {
+            var seed = InlineArray<4, UInt64>(repeating: 0)
+            seed[index] = 1 << 63
+            #expect(RandomSource(seed: seed).hasEntropy)
+        }
+    }
 }

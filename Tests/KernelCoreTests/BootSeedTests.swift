@@ -79,6 +79,27 @@ import Testing
         #expect(seed(tree("rng-seed", in: "chosen", Self.value + [1, 2, 3]).bytes) == Self.expected)
     }
 
+    /// The processor's numbers change every word. One that does not come at once is awaited, but not for ever.
+    @Test func theProcessorsNumbersAreAdded() {
+        var draws = 0
+        let seed = BootSeed.mixed([1, 2, 3, 4]) {
+            draws += 1
+            return draws % 3 == 0 ? UInt64(draws) << 32 : nil
+        }
+        #expect(draws == 12)
+        for index in 0..<4 {
+            let word = UInt64(index) + 1
+            #expect(seed[index] == (3 * word) << 32 | word)
+        }
+        draws = 0
+        let unchanged = BootSeed.mixed([1, 2, 3, 4]) {
+            draws += 1
+            return nil
+        }
+        #expect(draws == 64)
+        for index in 0..<4 { #expect(unchanged[index] == UInt64(index) + 1) }
+    }
+
     @Test func otherPropertiesAreNoSeed() {
         #expect(seed(tree("rng-seeds").bytes) == nil)
         #expect(seed(tree("rng-see").bytes) == nil)

@@ -92,5 +92,13 @@ struct FakeClients: ConsoleClients {
         inputs[client].append(byte)
         return true
     }
+    /// The places of breaks among each client's input, which has a 0 there.
+    var breaks: [Int: [Int]] = [:]
+    mutating func putBreak(to client: Int) -> Bool {
+        let place = inputs[client].count
+        guard put(0, to: client) else { return false }
+        breaks[client, default: []].append(place)
+        return true
+    }
     mutating func wake(_ client: Int) { wakeUps[client] += 1 }
 }

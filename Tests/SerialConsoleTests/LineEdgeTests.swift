@@ -266,6 +266,22 @@ private let half = Int(ConsoleQueue.capacity / 2)
         #expect(clients.inputs == [[0x63], [escape, 0x61, escape, 0x62], []])
     }
 
+    /// A break goes to the client of the channel, among its bytes, and a full queue holds it as it holds a byte.
+    @Test mutating func aBreakKeepsItsPlace() {
+        port.typed = [escape, 0x21] + channelSwitch(1) + [0x61, escape]
+        look(at: 0)
+        port.typed = [0x21, 0x62, 0x21]
+        look(at: 0)
+        #expect(clients.inputs == [[], [0x61, 0, 0x62, 0x21], []] && clients.breaks == [1: [1]])
+        clients.inputRoom[1] = 4
+        port.typed = [escape, 0x21, 0x63]
+        look(at: 0)
+        #expect(console.hasMore && clients.inputs[1].count == 4)
+        clients.inputRoom[1] = 9
+        look(at: 1)
+        #expect(!console.hasMore && clients.inputs[1].suffix(2) == [0, 0x63] && clients.breaks == [1: [1, 4]])
+    }
+
     @Test mutating func aLookTakesSoMuchAndNoMore() {
         for (count, hasMore) in [(LineInput.work - 1, false), (LineInput.work, true), (LineInput.work + 1, true)] {
             port.typed = Array(repeating: 0x61, count: count)

@@ -14,6 +14,17 @@ import Testing
         #expect(machines.map(\.guest) == sources.map(GuestSource.firmware))
     }
 
+    /// U-Boot starts the kernel of the disk that the tool makes.
+    @Test func firmwareStartsADebianOnADisk() throws {
+        let path = Repository.manifests.appendingPathComponent("../Systems/debian-firmware.yaml").path
+        let manifest = try Manifest.load(path: path)
+        let machine = try #require(manifest.machines.first)
+        let debian = DebianSystem(packages: ["sqlite3"])
+        #expect(machine.guest == .debianDisk(debian, firmware: .uBoot) && machine.guest.isFirmware)
+        #expect(!GuestSource.debianDisk(debian).isFirmware && GuestSource.firmware(.edk2).isFirmware)
+        #expect(machine.disks.map(\.name) == ["root"] && manifest.disks.templates.map(\.debian) == [debian])
+    }
+
     /// The tool adds the memory for the firmware's variables to that of the machines.
     @Test func variablesTakeMemoryOfTheBoard() throws {
         func fits(_ memory: String) -> Bool {

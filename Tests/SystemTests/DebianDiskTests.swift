@@ -33,5 +33,29 @@ extension SystemTests {
             try system.type("sqlite3 /root/kept \"select 'still '||n from t\"; df -m / | tail -1\n", on: "web")
             try system.wait(for: "still 42\r", on: "web", timeout: patience)
         }
+
+        /// U-Boot starts the kernel of the disk. A newer kernel and another command line take effect at the next start,
+        /// after the hook that the installation of a kernel calls.
+        @Test func aNewKernelOnTheDiskTakesEffect() throws {
+            let folder = FileManager.default.temporaryDirectory.appendingPathComponent("entente-\(UUID().uuidString)")
+            defer { try? FileManager.default.removeItem(at: folder) }
+            var options = BootOptions()
+            options.disks = folder
+            let system = try RunningSystem("Tests/Systems/debian-firmware.yaml", options: options)
+            try system.wait(for: "Retrieving file: /boot/vmlinuz-", on: "web", timeout: patience)
+            try system.wait(for: "root@web:~# ", on: "web", timeout: patience)
+            try system.type("systemctl is-system-running\n", on: "web")
+            try system.wait(for: "running\r", on: "web", timeout: patience)
+            let commands = [
+                "cd /boot", "cp vmlinuz-$(uname -r) vmlinuz-99.1-new", "cp initrd.img-$(uname -r) initrd.img-99.1-new",
+                "echo 'U_BOOT_PARAMETERS=\"ro console=ttyAMA0 second.start\"' >>/etc/u-boot-menu/conf.d/entente.conf",
+                "/etc/kernel/postinst.d/zz-u-boot-menu 99.1-new vmlinuz-99.1-new", "reboot\n",
+            ]
+            try system.type(commands.joined(separator: " && "), on: "web")
+            try system.wait(for: "Retrieving file: /boot/vmlinuz-99.1-new", on: "web", timeout: patience)
+            try system.wait(for: "root@web:~# ", on: "web", timeout: patience)
+            try system.type("tr ' ' '\\n' </proc/cmdline | grep second | tr a-z A-Z\n", on: "web")
+            try system.wait(for: "SECOND.START", on: "web", timeout: patience)
+        }
     }
 }

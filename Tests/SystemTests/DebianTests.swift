@@ -11,6 +11,9 @@ extension SystemTests {
             let (status, output) = try system.run("uname -sm; id -u; exit 7", on: "debian")
             #expect(output == "Linux aarch64\n0\n")
             #expect(status == 7)
+            // Linux takes random numbers from the machine's firmware.
+            let random = try system.run("ls /sys/bus/platform/devices; dmesg | grep -o 'crng init done'", on: "debian")
+            #expect(random.output.contains("smccc_trng\n") && random.output.contains("crng init done\n"))
             try system.wait(for: "heartbeat 2", on: "heartbeat")
         }
 

@@ -58,6 +58,7 @@ extension SystemTests {
                     "yes old | dd of=/dev/vda bs=64k count=16 iflag=fullblock conv=fsync; echo begins | tr a-z A-Z\n",
                     on: "web")
                 try system.wait(for: "BEGINS", on: "web")
+                try checkAttributes(system)
                 #expect(try disk("snapshot", "web.root", "before").status == 0)
                 let load = [
                     "n=0; while true; do yes new$n | dd of=/dev/vda bs=64k count=16 iflag=fullblock conv=fsync",
@@ -74,14 +75,25 @@ extension SystemTests {
                     #expect(try disk("delete", "empty").status == 0)
                     try system.wait(for: "wrote \(2 + round)\r", on: "web")
                 }
+                // The disk control dies while it has an order. The order has happened or not, and the next one does.
+                for life in 2...4 {
+                    try system.type("\(life) snapshot 0 web.root@k\(life) web.root\n", on: "disk-control")
+                    try system.type("kill disk-control\n", on: "root")
+                    try system.wait(for: "back: disk-control, life \(life)", on: "root")
+                    #expect(try disk("clone", "web.root", "life\(life)").status == 0)
+                }
+                let listed = try disk("list").output
+                #expect((2...4).allSatisfy { listed.contains("\nlife\($0) ") })
                 let again = try disk("snapshot", "web.root", "before")
                 #expect(again.status == 1 && again.errors.contains("another disk or snapshot has the name"))
                 let used = try disk("delete", "web.root")
                 #expect(used.status == 1 && used.errors.contains("of the running system"))
                 let check = try disk("check")
                 #expect(check.status == 1 && check.errors.contains("needs the system off"))
+                #expect(try disk("grow", "web.root", "36MiB").status == 0)
                 try system.type("kill %1; sync; dmesg | grep -c 'I/O error'\n", on: "web")
                 try system.wait(for: "\r\n0\r", on: "web")
+                try checkGrowth(system)
             }
             let workspace = Workspace(root: Repository.root)
             let manifest = try Manifest.load(path: Repository.file("Tests/Systems/debian-disks.yaml").path)
@@ -93,6 +105,37 @@ extension SystemTests {
             try pool.export("web.root@before", to: copy)
             let start = try #require(try FileHandle(forReadingFrom: copy).read(upToCount: 1 << 20))
             #expect(start == Data(String(repeating: "old\n", count: 1 << 18).utf8))
+        }
+
+        /// Linux finds a queue for each processor, the disk's name, and a switch of the write cache. Each processor's
+        /// queue works, with the write cache on and off.
+        private func checkAttributes(_ system: RunningSystem) throws {
+            let facts = try system.run(
+                "cd /sys/block/vda; cat serial size mq/*/cpu_list cache_type queue/write_cache", on: "web")
+            #expect(facts.output == "web.root\n65536\n0\n1\nwrite back\nwrite back\n")
+            let work = [
+                "for type in through back; do echo write $type >/sys/block/vda/cache_type;",
+                "cat /sys/block/vda/cache_type /sys/block/vda/queue/write_cache; for cpu in 0 1; do",
+                "yes $type$cpu | head -c 65536 >/tmp/in;",
+                "taskset -c $cpu dd if=/tmp/in of=/dev/vda bs=64k seek=100 conv=fsync 2>/dev/null;",
+                "echo 3 >/proc/sys/vm/drop_caches;",
+                "taskset -c $cpu dd if=/dev/vda of=/tmp/out bs=64k skip=100 count=1 2>/dev/null;",
+                "cmp /tmp/in /tmp/out && echo same; done; done",
+            ].joined(separator: " ")
+            let result = try system.run(work, on: "web")
+            let lines = ["through", "back"].map { "write \($0)\nwrite \($0)\nsame\nsame\n" }
+            #expect(result.output == lines.joined())
+        }
+
+        /// Linux notices that its disk has grown, and uses the new part.
+        private func checkGrowth(_ system: RunningSystem) throws {
+            let work = [
+                "while [ $(cat /sys/block/vda/size) != 73728 ]; do usleep 100000; done;",
+                "yes end | head -c 65536 >/tmp/in; dd if=/tmp/in of=/dev/vda bs=64k seek=575 conv=fsync 2>/dev/null;",
+                "echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/vda of=/tmp/out bs=64k skip=575 2>/dev/null;",
+                "cmp /tmp/in /tmp/out && echo same",
+            ].joined(separator: " ")
+            #expect(try system.run(work, on: "web").output == "same\n")
         }
 
         /// Root executes the whole plan of disks, again after each death. The machine starts when its disks are ready,

@@ -51,6 +51,14 @@ import Testing
         }
     }
 
+    /// A break has the switch of its console before it, and is no output of anybody.
+    @Test func breaksAreEncoded() {
+        let line = ConsoleMultiplexer().encode(breakAnd: 0x75, for: 3)
+        #expect(line == [0x1E, 0x43, 0x1E, 0x21, 0x1E, 0x43, 0x75])
+        var decoder = ConsoleDemultiplexer()
+        #expect(decoder.take(line) == [.init(channel: 3, bytes: [0x75])])
+    }
+
     /// Encoded bytes come back unchanged, in pieces of any size.
     @Test func multiplexingIsUndoneByDemultiplexing() {
         var random = SeededGenerator(seed: 7)

@@ -1,7 +1,7 @@
 import Foundation
-import SystemImage
 import Testing
 
+@testable import SystemImage
 @testable import Tool
 @testable import Workshop
 
@@ -193,6 +193,37 @@ private enum CpioReader {
 
     @Test func quotesTheCommandLine() {
         #expect(MachineDeviceTree.quoted("a \"b\" \\ \n") == "\"a \\\"b\\\" \\\\ \\x0a\"")
+    }
+
+    /// The monitor renews exactly the bytes of the properties, wherever an overlay has put them.
+    @Test(arguments: ["", "&{/chosen} { kaslr-seed = <1 2>; }; / { rng-seed = <3 4>; chosen2 { rng-seed = <5>; }; };"])
+    func theSeedsAreFoundInTheTree(overlay: String) throws {
+        let folder = TemporaryFolder()
+        var machine = MachineDescription(name: "one")
+        machine.memory = 64 << 20
+        if !overlay.isEmpty {
+            let file = folder.url.appendingPathComponent("overlay.dts")
+            try Data(overlay.utf8).write(to: file)
+            machine.deviceTree = file
+        }
+        let tree = try machine.deviceTree(initrd: nil, seed: .fixed).compiled(workspace: Workspace(root: folder.url))
+        let ranges = DeviceTreeSeeds.ranges(in: tree)
+        let seed = Data(
+            (1...8).flatMap { word in
+                (0..<4).map { UInt8(truncatingIfNeeded: (0x9E37_79B9 &* UInt32(word)) >> (24 - 8 * $0)) }
+            })
+        let expected = overlay.isEmpty ? [seed] : [seed, Data([0, 0, 0, 1, 0, 0, 0, 2])]
+        #expect(ranges.map { tree[$0] } == expected)
+        let image = try MachineImage(machine, firmware: Data([1]), deviceTree: tree)
+        #expect(image.randomBytes.map(\.base) == ranges.map { 0x4000_0000 + UInt64($0.lowerBound) })
+        #expect(image.randomBytes.map(\.size) == expected.map { UInt64($0.count) })
+        let fixed = try MachineImage(machine, firmware: Data([1]), deviceTree: tree, renewsSeeds: false)
+        #expect(fixed.randomBytes.isEmpty)
+        // A tree that is cut off anywhere has no bytes behind its end.
+        for size in 0..<tree.count {
+            let ranges = DeviceTreeSeeds.ranges(in: tree.prefix(size))
+            if !ranges.allSatisfy({ $0.upperBound <= size }) { Issue.record("\(size): \(ranges)") }
+        }
     }
 
     @Test func aFixedSeedIsTheSameEachTime() {

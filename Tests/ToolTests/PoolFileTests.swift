@@ -186,6 +186,29 @@ import Testing
         #expect(pool.memory.window[0] == 5)
     }
 
+    /// A disk keeps its contents when the list of Debian's packages changes, and the user is told.
+    @Test func otherPackagesAreNoticed() throws {
+        defer { remove() }
+        for (packages, count) in [("[bb, aa]", 0), ("[aa, bb]", 0), ("[aa]", 1), ("[aa, bb]", 0)] {
+            let file = workspace.root.appendingPathComponent("system.yaml")
+            let text = """
+                system: prepared
+                machines: {web: {guest: {debian: {packages: \(packages)}}}}
+                board: {disks: {main: {size: 6GiB}}}
+                """
+            try Data(text.utf8).write(to: file)
+            let manifest = try Manifest.load(path: file.path)
+            let files = try DiskFiles(of: manifest, workspace: workspace)
+            var warnings: [Diagnostic] = []
+            try PoolPreparation(disks: manifest.disks, image: debianImage, warn: { warnings.append($0) }).prepare(files)
+            #expect(warnings.count == count, "\(packages)")
+            for warning in warnings { #expect(warning.problem.contains("'web.root' was made with other packages")) }
+            let pool = try #require(try PoolFile.open(files.files[0].file, boardDisk: "main"))
+            let names = pool.disks.map(\.name.text)
+            #expect(names.filter { $0.hasPrefix("debian-") }.count == 1 && names.contains("web.root"))
+        }
+    }
+
     @Test func disksGrowAndNeverShrink() throws {
         defer { remove() }
         for (size, expected) in [("2MiB", 4096), ("8MiB", 16384), ("1MiB", 16384)] {

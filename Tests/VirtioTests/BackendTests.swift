@@ -13,7 +13,7 @@ import Testing
     ]
 
     @Test(arguments: forms.indices) func completesEveryRequestOnce(form: Int) {
-        for seed in TestLength.seeds(short: 4, long: 12) {
+        for seed in TestLength.seeds(short: 4, long: 6) {
             let run = Run(seed: seed, Self.forms[form])
             for _ in 0..<1500 { run.step() }
             #expect(run.drain() && run.failures.isEmpty, "seed \(seed): \(run.failures.prefix(3)) \(run.state)")
@@ -36,7 +36,7 @@ import Testing
     /// Kills the backend at accesses to shared memory that the seed chooses.
     @Test(arguments: forms.indices) func losesNothingIfItIsKilled(form: Int) {
         var kills = 0
-        for seed in TestLength.seeds(short: 5, long: 20) {
+        for seed in TestLength.seeds(short: 5, long: 6) {
             let run = Run(seed: seed, Self.forms[form])
             var random = Seeded(seed &+ 77)
             let rate = [20, 100, 500][random.below(3)]
@@ -53,7 +53,7 @@ import Testing
     /// also after a restart of the backend.
     @Test(arguments: [Run.Options(disks: 2), Run.Options(disks: 2, size: 256, window: 16 << 10, slots: 5)])
     func aSilentDiskDelaysNoOther(options: Run.Options) {
-        for seed in TestLength.seeds(short: 4, long: 12) {
+        for seed in TestLength.seeds(short: 4, long: 6) {
             let run = Run(seed: seed, options)
             run.silentDisk = 0
             for round in 1...3 {
@@ -116,7 +116,7 @@ import Testing
     /// Resets the device between accesses of the backend, and kills the backend as well.
     @Test(arguments: [0, 1, 3, 4], [false, true]) func leavesTheMemoryAfterAReset(form: Int, kills: Bool) {
         var (resets, killed) = (0, 0)
-        for seed in TestLength.seeds(short: 5, long: 20) {
+        for seed in TestLength.seeds(short: 5, long: 6) {
             let run = Run(seed: seed, Self.forms[form])
             var random = Seeded(seed &+ 99)
             run.world.willAccess = { [unowned run] _ in

@@ -265,7 +265,7 @@ struct TestMonitor: InterruptPort, DeviceEnvironment {
     func control(_ form: VirtualInterruptControl, virtualCPU: Int, index: UInt64, value: UInt64) {}
     func state(ofWord word: Int, virtualCPU: Int) -> InterruptWordState { InterruptWordState(pending: 0, active: 0) }
     func transmit(_ byte: UInt8) -> Bool { true }
-    func receive() -> UInt8? { nil }
+    func receive() -> UInt16? { nil }
     func tellReader() {}
     func askForMoment() -> Bool { true }
     func seconds() -> UInt32 { 0 }

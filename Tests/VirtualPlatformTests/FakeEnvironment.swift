@@ -110,7 +110,15 @@ struct FakeEnvironment: InterruptPort, DeviceEnvironment, NoVirtio {
     mutating func showFlash() -> Bool { flash.show() }
     mutating func hideFlash() { flash.hide() }
 
-    mutating func receive() -> UInt8? { input.isEmpty ? nil : input.removeFirst() }
+    /// True if a break arrives before `input`.
+    var hasBreak = false
+    mutating func receive() -> UInt16? {
+        guard !hasBreak else {
+            hasBreak = false
+            return ConsoleQueue.breakCharacter
+        }
+        return input.isEmpty ? nil : UInt16(input.removeFirst())
+    }
 }
 
 /// A machine's devices with a fake environment behind them, accessed as a guest does.

@@ -10,12 +10,14 @@ import Testing
     private final class Record: GuestMemoryAccess {
         var cleared: [GuestRange] = []
         var filled: [(GuestRange, UInt64)] = []
+        var stored: [UInt64: UInt64] = [:]
         var loads = 0
 
         func load(_ word: GuestRange) -> UInt64 {
             loads += 1
             return word.address | 0xABCD_0000_0000_0000
         }
+        func store(_ value: UInt64, _ word: GuestRange) { stored[word.address] = value }
         func clear(_ range: GuestRange) { cleared.append(range) }
         func fill(_ range: GuestRange, from source: UInt64) { filled.append((range, source)) }
     }
@@ -78,5 +80,53 @@ import Testing
             #expect(!memory.clear(at: address, size: size) && !memory.fill(at: address, size: size, from: 0))
         }
         #expect(record.cleared.count == 1 && record.filled.count == 1)
+    }
+
+    /// Random bytes that begin or end in the middle of a word leave the other half as it was.
+    @Test func onlyTheNamedBytesAreMixed() {
+        final class Words: GuestMemoryAccess {
+            var words: [UInt64: UInt64] = [:]
+            func load(_ word: GuestRange) -> UInt64 { words[word.address] ?? 0x1111_1111_1111_1111 }
+            func store(_ value: UInt64, _ word: GuestRange) { words[word.address] = value }
+            func clear(_ range: GuestRange) {}
+            func fill(_ range: GuestRange, from source: UInt64) {}
+        }
+        let random: InlineArray<4, UInt64> = [
+            0x0807_0605_0403_0201, 0x1817_1615_1413_1211, 0x2827_2625_2423_2221, 0x3837_3635_3433_3231,
+        ]
+        let bytes = (0..<4).flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: random[word] >> (8 * $0)) } }
+        for start in [0x4000_0000, 0x4000_0004, 0x401F_FFE0, 0x401F_FFFC] as [UInt64] {
+            for size in stride(from: 4, through: min(32, 0x4020_0000 - start), by: 4) {
+                let memory = Words()
+                let isDone = GuestMemory(Self.ram, memory).mix(random, at: start, size: size)
+                #expect(isDone)
+                for address in start - start % 8..<start + size + 4 {
+                    let word = memory.words[address & ~7] ?? 0x1111_1111_1111_1111
+                    let byte = UInt8(truncatingIfNeeded: word >> (8 * (address & 7)))
+                    let isMixed = address >= start && address < start + size
+                    #expect(byte == 0x11 ^ (isMixed ? bytes[Int(address - start)] : 0), "\(start) \(size) \(address)")
+                }
+            }
+        }
+    }
+
+    @Test func nothingBesideRAMIsMixed() {
+        let record = Record()
+        let memory = GuestMemory(Self.ram, record)
+        let random: InlineArray<4, UInt64> = [1, 2, 3, 4]
+        let places: [(UInt64, UInt64)] = [
+            (0x4000_0002, 4), (0x4000_0000, 0), (0x4000_0000, 6), (0x4000_0000, 36), (0x3FFF_FFFC, 8),
+            (0x401F_FFFC, 8), (0x4020_0000, 4), (0, 32), (.max - 3, 4), (.max - 3, 32),
+        ]
+        for (address, size) in places {
+            let isDone = memory.mix(random, at: address, size: size)
+            #expect(!isDone, "\(address) \(size)")
+        }
+        // RAM that begins or ends in the middle of a word.
+        for ram in [MemoryRange(base: 4, size: 8), MemoryRange(base: 0, size: 12)] {
+            let isDone = GuestMemory(ram, record).mix(random, at: ram.base == 0 ? 8 : 4, size: 4)
+            #expect(!isDone)
+        }
+        #expect(record.stored.isEmpty && record.loads == 0)
     }
 }

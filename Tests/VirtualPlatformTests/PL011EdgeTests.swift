@@ -5,6 +5,7 @@ import Testing
 /// The serial port's FIFOs at their limits.
 @Suite struct PL011EdgeTests {
     private static let data = PlatformMap.serial
+    private static let receiveStatus = PlatformMap.serial + 0x04
     private static let flags = PlatformMap.serial + 0x18
     private static let lineControl = PlatformMap.serial + 0x2C
     private static let levels = PlatformMap.serial + 0x34
@@ -71,6 +72,24 @@ import Testing
         #expect(isRaised(&fixture))
         fixture.store(Self.clear, Self.transmit)
         #expect(!isRaised(&fixture))
+    }
+
+    /// A break is a character of 0 with bit 10 (UARTDR.BE), and UARTRSR shows the bits of the character before.
+    @Test func aBreakIsMarked() {
+        var fixture = fixture()
+        fixture.store(Self.mask, 0x50)
+        fixture.environment.hasBreak = true
+        fixture.environment.input = [0x75]
+        fixture.devices.exchange(&fixture.environment)
+        #expect(fixture.load(Self.raw) == 0x50 && fixture.load(Self.receiveStatus) == 0)
+        #expect(fixture.load(Self.data) == 0x400)
+        #expect(fixture.load(Self.receiveStatus) == 4)
+        fixture.store(Self.receiveStatus, 0)
+        #expect(fixture.load(Self.receiveStatus) == 0)
+        fixture.environment.hasBreak = true
+        fixture.devices.exchange(&fixture.environment)
+        #expect(fixture.load(Self.data) == 0x75 && fixture.load(Self.data) == 0x400 && fixture.load(Self.data) == 0)
+        #expect(fixture.load(Self.receiveStatus) == 0)
     }
 
     /// The flags are correct one byte before each limit, and at it.
@@ -206,7 +225,7 @@ import Testing
             output.append(byte)
             return true
         }
-        mutating func receive() -> UInt8? { nil }
+        mutating func receive() -> UInt16? { nil }
         func tellReader() {}
         func askForMoment() -> Bool { true }
     }

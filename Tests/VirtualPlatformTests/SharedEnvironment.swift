@@ -28,7 +28,7 @@ struct SharedEnvironment: InterruptPort, DeviceEnvironment, NoVirtio {
     func isHigh(_ interrupt: InterruptID) -> Bool { kernel.levels[interrupt.word] & interrupt.bit != 0 }
 
     func transmit(_ byte: UInt8) -> Bool { true }
-    func receive() -> UInt8? { nil }
+    func receive() -> UInt16? { nil }
     func tellReader() {}
     func askForMoment() -> Bool { true }
     func seconds() -> UInt32 { 1000 }

@@ -14,6 +14,8 @@ package struct PreparedBoot {
     /// they start.
     package var machineMemory: UInt64 = 0
     package var machineFiles: UInt64 = 0
+    /// The machines that can write to disks, which write their files before the board goes off.
+    private var diskMachines: Set<String> = []
 
     /// Prepares the system on Entente, and builds the parts that are not built yet.
     ///
@@ -30,7 +32,11 @@ package struct PreparedBoot {
         var manifest = manifest
         if let disks { manifest.adaptDisks(toSizes: try disks.sizes) }
         var builder = SystemBuilder(workspace: workspace, manifest: manifest)
-        if options.countsInstructions { builder.seed = .fixed } else { builder.terminal = TerminalMode.size }
+        if options.countsInstructions {
+            (builder.seed, builder.renewsSeeds) = (.fixed, false)
+        } else {
+            builder.terminal = TerminalMode.size
+        }
         builder.imageOfRun = keepsFiles ? nil : files.image
         let system = try builder.build()
         if let disks {
@@ -48,6 +54,10 @@ package struct PreparedBoot {
         channels = system.channels
         if let disks, channels[named: DiskTenant.control] != nil { try OpenDisks(disks).write(to: files.disks) }
         framing = .multiplexed
+        // A board that waits for a debugger may be stopped.
+        if !options.waitsForDebugger {
+            diskMachines = Set(manifest.machines.filter { !$0.disks.allSatisfy(\.isReadOnly) }.map(\.name))
+        }
         (machineMemory, machineFiles) = (system.machineMemory, system.machineFiles)
     }
 
@@ -93,7 +103,9 @@ package struct PreparedBoot {
     var commandLine: String { ([Emulator.program] + arguments).map(\.quotedForShell).joined(separator: " ") }
 
     package func start(workspace: Workspace) throws -> Session {
-        try Session(arguments: arguments, channels: channels, framing: framing, files: files, disks: disks)
+        try Session(
+            arguments: arguments, channels: channels, framing: framing, files: files, disks: disks,
+            diskMachines: diskMachines)
     }
 }
 

@@ -17,7 +17,10 @@ package struct GuestFiles {
             try guest.prepare()
             (kernel, format) = (guest.kernel, .auto)
             initrd = try guest.initrd(withWatchdog: machine.hasWatchdog, disks: !machine.disks.isEmpty)
-        case .debianDisk(let system):
+        case .debianDisk(_, .some(let source)), .firmware(let source):
+            kernel = try MachineFirmware(source: source, workspace: workspace).prepared()
+            (initrd, format, isFirmware) = (nil, .flat, true)
+        case .debianDisk(let system, nil):
             let disk = DebianDisk(workspace: workspace, system: system)
             try disk.prepare()
             (kernel, initrd, format) = (disk.kernel, disk.initrd, .auto)
@@ -26,23 +29,23 @@ package struct GuestFiles {
         case .target(let name):
             kernel = try CrossBuild(workspace: workspace).program(name, as: .guest)
             (initrd, format) = (nil, .auto)
-        case .firmware(let source):
-            kernel = try MachineFirmware(source: source, workspace: workspace).prepared()
-            (initrd, format, isFirmware) = (nil, .flat, true)
         }
     }
 }
 
 extension MachineDescription {
     /// Returns the machine with everything that lies in its RAM when it starts.
+    /// - Parameters:
+    ///   - seed: the random bytes of the device tree in the image.
+    ///   - renewsSeeds: true if the machine gets other ones at each start.
     func image(
-        workspace: Workspace, seed: MachineDeviceTree.Seed, terminal: TerminalSize? = nil
+        workspace: Workspace, seed: MachineDeviceTree.Seed, renewsSeeds: Bool, terminal: TerminalSize? = nil
     ) throws -> MachineImage {
         let files = try GuestFiles(of: self, workspace: workspace)
         if files.isFirmware {
             let firmware = FirmwareImage.trimmed(try Data(contentsOf: files.kernel))
             let tree = try deviceTree(initrd: nil, seed: seed, terminal: terminal).compiled(workspace: workspace)
-            return try MachineImage(self, firmware: firmware, deviceTree: tree)
+            return try MachineImage(self, firmware: firmware, deviceTree: tree, renewsSeeds: renewsSeeds)
         }
         let initrd = try files.initrd.map { try Data(contentsOf: $0) }
         let kernel = try GuestImage(
@@ -53,18 +56,18 @@ extension MachineDescription {
             image: kernel, initrdSize: initrd?.count, ramBase: MachineImage.ramBase, ramSize: memory)
         let tree = try deviceTree(initrd: layout.initrdRange, seed: seed, terminal: terminal).compiled(
             workspace: workspace)
-        return try MachineImage(self, layout: layout, initrd: initrd, deviceTree: tree)
+        return try MachineImage(
+            self, layout: layout, initrd: initrd, deviceTree: tree, renewsSeeds: renewsSeeds)
     }
 
     func deviceTree(
         initrd: Range<UInt64>?, seed: MachineDeviceTree.Seed, terminal: TerminalSize? = nil
     ) -> MachineDeviceTree {
-        let isFirmware = if case .firmware = guest { true } else { false }
         return MachineDeviceTree(
             memory: MachineImage.ramBase...(MachineImage.ramBase + memory - 1), cpus: cpus,
-            commandLine: isFirmware ? nil : commandLine,
+            commandLine: guest.isFirmware ? nil : commandLine,
             initrd: initrd, seed: seed, sharedMemory: sharedMemory, overlay: deviceTree, name: name,
-            terminal: terminal, hasWatchdog: hasWatchdog, hasFlash: isFirmware, diskCount: disks.count)
+            terminal: terminal, hasWatchdog: hasWatchdog, hasFlash: guest.isFirmware, diskCount: disks.count)
     }
 }
 

@@ -20,7 +20,10 @@ struct BuiltSystem {
 struct SystemBuilder {
     let workspace: Workspace
     let manifest: Manifest
+    /// The random bytes of the machines' device trees in the image.
     var seed = MachineDeviceTree.Seed.random
+    /// True if the machines get other random bytes at each start. Runs that are compared do without.
+    var renewsSeeds = true
     /// The size of the terminal at which the system will run.
     var terminal: TerminalSize?
     /// The place of the image, if it is that of a run.
@@ -97,7 +100,8 @@ struct SystemBuilder {
         switch description {
         case .machine(let machine):
             let image = try named(manifest.file, machine.name) {
-                try machine.image(workspace: workspace, seed: seed, terminal: terminal)
+                try machine.image(
+                    workspace: workspace, seed: seed, renewsSeeds: renewsSeeds, terminal: terminal)
             }
             return Tenant(machine, program: try program(programFile), image: image)
         case .component(let component):

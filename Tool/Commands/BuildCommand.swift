@@ -12,8 +12,11 @@ struct BuildCommand: ParsableCommand {
 
     @Flag(
         help: ArgumentHelp(
-            "Give the machines the same random seed each time, so that the same sources make the same image.",
-            discussion: "For comparisons, not for use: the random numbers of such machines can be guessed."))
+            "Give the machines the same random seeds each time, so that the same sources make the same image.",
+            discussion: """
+                Each start of a machine mixes random bits of the board into its seeds. On a board without random bits \
+                the random numbers of such machines can be guessed.
+                """))
     var fixedSeed = false
 
     func run() throws {

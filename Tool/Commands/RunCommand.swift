@@ -7,7 +7,8 @@ struct RunCommand: ParsableCommand {
         commandName: "run",
         abstract: "Boots a system on QEMU and attaches to a machine's console.",
         discussion: """
-            At the console, Ctrl-A X leaves and Ctrl-A ? lists the other keys. What each console says is kept in \
+            At the console, Ctrl-A X leaves and Ctrl-A ? lists the other keys. At the end, machines with disks write their \
+            files first. What each console says is kept in \
             .entente/logs/SYSTEM/NAME.log; of a second run at the same time in SYSTEM.2, and so on. The disks of the \
             board are in .entente/disks/SYSTEM, where they stay.
 

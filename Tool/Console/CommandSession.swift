@@ -7,13 +7,21 @@ struct CommandSession {
     let machine: Channel
     let command: [UInt8]
 
-    /// Runs the session.
+    /// Runs the session. At its end the machines write their files to their disks.
     ///
     /// - Returns: the command's exit status.
     /// - Throws: `Failure` if the time is over or the board goes off before the command has ended.
     func run(timeout: Duration) throws -> Int32 {
         TerminalMode.catchInterruptions()
         defer { session.end() }
+        let result = Result { try runCommand(timeout: timeout) }
+        let interruptions = TerminalMode.interruptions
+        let warnings = session.saveFiles { _ in TerminalMode.interruptions == interruptions }
+        for warning in warnings { Progress.say("[entente: \(warning)]") }
+        return try result.get()
+    }
+
+    private func runCommand(timeout: Duration) throws -> Int32 {
         var remote = RemoteCommand(command)
         let deadline = ContinuousClock.now + timeout
         while !TerminalMode.wasInterrupted {

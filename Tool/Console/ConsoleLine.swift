@@ -22,7 +22,7 @@ struct ConsoleDemultiplexer {
                 pieces[pieces.count - 1].bytes.append(byte)
             case .channel(let number): channel = number
             // A damaged line must not end the session. Bytes behind an unknown switch go to the same console as before.
-            case .unknownChannel, .nothing: break
+            case .unknownChannel, .lineBreak, .nothing: break
             }
         }
         return pieces
@@ -38,6 +38,13 @@ struct ConsoleMultiplexer {
         ConsoleChannel.withSwitch(to: destination) { line.append($0) }
         for byte in bytes { line += byte == ConsoleChannel.escape ? [byte, byte] : [byte] }
         return line
+    }
+
+    /// Encodes a break of a console's line, and a byte behind it.
+    func encode(breakAnd byte: UInt8, for destination: UInt8) -> [UInt8] {
+        var line: [UInt8] = []
+        ConsoleChannel.withSwitch(to: destination) { line.append($0) }
+        return line + [ConsoleChannel.escape, ConsoleChannel.lineBreak] + encode([byte], for: destination)
     }
 }
 

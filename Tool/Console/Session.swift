@@ -39,10 +39,18 @@ package final class Session {
     private var silence: (watch: SilenceWatch, channel: UInt8)?
     private let control: ControlServer
     private let controlChannel: UInt8?
+    /// The names of the machines that can write to disks.
+    private let diskMachines: Set<String>
+    /// The channels of machines whose Linux has reported that it is off, and has said nothing since then.
+    private var offChannels: Set<UInt8> = []
+    /// True after QEMU has ended.
+    private(set) var hasEnded = false
 
-    init(arguments: [String], channels: [Channel], framing: ConsoleFraming, files: RunFiles, disks: DiskFiles? = nil)
-        throws
-    {
+    init(
+        arguments: [String], channels: [Channel], framing: ConsoleFraming, files: RunFiles, disks: DiskFiles? = nil,
+        diskMachines: Set<String> = []
+    ) throws {
+        self.diskMachines = diskMachines
         self.channels = channels
         self.framing = framing
         self.files = files
@@ -56,7 +64,20 @@ package final class Session {
 
     deinit { process.end() }
 
-    package func end() { process.end() }
+    package func end() {
+        hasEnded = true
+        process.end()
+    }
+
+    /// The machines that run and may have files that they have not written to their disks.
+    var machinesToSave: [Channel] {
+        channels.machines.filter { diskMachines.contains($0.name) && !offChannels.contains($0.number) }
+    }
+
+    /// Sends a break of a console's line, and a key behind it.
+    func sendBreak(thenKey key: UInt8, to channel: UInt8) {
+        if case .multiplexed = framing { pacer.add(multiplexer.encode(breakAnd: key, for: channel)) }
+    }
 
     package var processIdentifier: Int32 { process.identifier }
 
@@ -109,6 +130,7 @@ package final class Session {
 
     private func readOutput() -> [Event] {
         guard let bytes = process.read() else {
+            hasEnded = true
             return flushLines() + [.ended(process.waitForEnd())]
         }
         let pieces =
@@ -122,12 +144,22 @@ package final class Session {
             control.said(piece.bytes, by: piece.channel)
             let lines = splitters[piece.channel, default: LineSplitter()].take(piece.bytes)
             let output = Event.output(channel: piece.channel, bytes: piece.bytes)
+            if let line = lines.last { noteEnd(line, of: piece.channel) }
             if piece.channel == ConsoleChannel.root { lines.forEach { silence?.watch.heardRoot($0) } }
             return [output]
                 + lines.filter { !isReply($0, of: piece.channel) }.map {
                     Event.line(channel: piece.channel, text: stamped($0, of: piece.channel))
                 }
         }
+    }
+
+    /// Notes if a machine's Linux has turned its machine off.
+    private func noteEnd(_ line: String, of channel: UInt8) {
+        guard line.contains("reboot: Power down") || line.contains("reboot: System halted") else {
+            offChannels.remove(channel)
+            return
+        }
+        offChannels.insert(channel)
     }
 
     /// Returns true for a reply of the disk control, which is for another run of the tool.

@@ -6,8 +6,9 @@
 enum TerminalMode {
     nonisolated(unsafe) private static var saved = termios()
     nonisolated(unsafe) private static var isRaw = false
-    /// True after a signal has asked the tool to end.
-    nonisolated(unsafe) private(set) static var wasInterrupted = false
+    /// The number of signals that have asked the tool to end.
+    nonisolated(unsafe) private(set) static var interruptions = 0
+    static var wasInterrupted: Bool { interruptions > 0 }
 
     static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
     static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
@@ -45,10 +46,10 @@ enum TerminalMode {
     }
 
     /// Lets signals that would end the tool end its session instead: poll(2) returns, and the session checks
-    /// `wasInterrupted`.
+    /// `interruptions`.
     static func catchInterruptions() {
         for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
-            signal(number) { _ in TerminalMode.wasInterrupted = true }
+            signal(number) { _ in TerminalMode.interruptions += 1 }
         }
     }
 }

@@ -15,6 +15,8 @@ final class TerminalSession {
     private var filter = LineFilter()
     private var screen: TerminalScreen
     private var inputIsOpen = true
+    /// True while the machines write their files, before the board goes off.
+    private var isLeaving = false
     /// The last output of each console, for the moment at which the user turns to it.
     private var recent: [UInt8: [UInt8]] = [:]
     /// The lines that wait for an empty prompt.
@@ -49,14 +51,30 @@ final class TerminalSession {
         while !TerminalMode.wasInterrupted {
             let patience = deadline.map { $0 - .now } ?? .seconds(3600)
             guard patience > .zero else {
+                try leave()
                 throw Failure("the time that --timeout allows is over", status: ExitStatus.timeout)
             }
             for event in session.wait(timeout: patience, watching: inputIsOpen ? STDIN_FILENO : nil) {
                 if let status = try handle(event) { return status }
             }
         }
-        session.end()
+        try leave()
         return 0
+    }
+
+    /// Lets the machines write their files, and switches the board off. A second command to leave ends it at once.
+    private func leave() throws {
+        defer { session.end() }
+        guard !session.machinesToSave.isEmpty, !session.hasEnded else { return }
+        let names = session.machinesToSave.map { "'\($0.name)'" }.joined(separator: ", ")
+        try announce(
+            "\(names): writing all files; \(screen.isRaw ? "Ctrl-A X" : "another interruption") leaves at once")
+        isLeaving = true
+        let interruptions = TerminalMode.interruptions
+        let warnings = try session.saveFiles(watching: { self.inputIsOpen ? STDIN_FILENO : nil }) { event in
+            try handle(event) == nil && TerminalMode.interruptions == interruptions
+        }
+        for warning in warnings { try announce(warning) }
     }
 
     /// Handles an event. Returns the exit status if the event ends the session.
@@ -67,8 +85,8 @@ final class TerminalSession {
             if attached?.number == channel { try show(bytes) }
         case .line(let channel, let text):
             try heard(text, of: channel)
-            if let end, text.contains(end) {
-                session.end()
+            if !isLeaving, let end, text.contains(end) {
+                try leave()
                 return 0
             }
         case .readable:
@@ -121,6 +139,7 @@ final class TerminalSession {
         let actions = screen.isRaw ? keys.take(bytes) : [.type(Array(bytes))]
         for action in actions {
             if action == .quit {
+                if !isLeaving { try leave() }
                 session.end()
                 try announce("left; the board was switched off")
                 return 0

@@ -7,6 +7,8 @@ struct PoolPreparation {
     let disks: SystemDisks
     /// Returns the image of the root file system of a Debian, after it has been made.
     let image: (DebianSystem) throws -> URL
+    /// Shows a warning to the user.
+    var warn: (Diagnostic) -> Void = Progress.warn
 
     /// The end of the name of a disk that has not all of its contents yet.
     static let unfinished = "~"
@@ -86,7 +88,7 @@ struct PoolPreparation {
         guard let index = pool.index(of: name), let origin = pool.pool.description(of: index)?.origin.text,
             !origin.isEmpty, origin != debian.templateName
         else { return }
-        Progress.warn(
+        warn(
             Diagnostic(
                 "the disk '\(name)' was made with other packages of Debian than the manifest has now, and keeps its contents",
                 remedy:

@@ -9,6 +9,9 @@ struct DebianSystemFiles {
 
     /// The script that configures the packages at the system's first start.
     static let setup = "entente-setup"
+    /// The tool's initial RAM disk on the disk, until the setup gives it its name. If it had its name before, the setup
+    /// would replace it by a larger one, which takes minutes.
+    static let initrd = "entente-initrd"
 
     /// Writes the files into the folder of the unpacked packages.
     func write(into tree: URL) throws {
@@ -32,6 +35,8 @@ struct DebianSystemFiles {
             "etc/resolv.conf": "",
             "etc/systemd/system/serial-getty@ttyAMA0.service.d/autologin.conf": Self.autologin,
             "etc/profile.d/console.sh": Self.profile,
+            "etc/u-boot-menu/conf.d/entente.conf": Self.bootMenu,
+            "etc/systemd/system/entente-name.service": Self.nameService,
         ]
     }
 
@@ -50,6 +55,31 @@ struct DebianSystemFiles {
             unset terminal
             timeout 120 systemctl is-system-running --wait >/dev/null 2>&1
         fi
+
+        """
+
+    /// The settings of `u-boot-update`, which writes /boot/extlinux/extlinux.conf for each installed kernel. The device
+    /// tree is the machine's own, and not one of the kernel's package. The time-out is in tenths of a second.
+    private static let bootMenu = """
+        U_BOOT_PARAMETERS="ro console=ttyAMA0"
+        U_BOOT_TIMEOUT=10
+        U_BOOT_FDT_DIR=/none-
+
+        """
+
+    /// Gives the machine its name from the device tree. The tool's initial RAM disk does so earlier, but that of a kernel
+    /// that was installed in the machine does not.
+    private static let nameService = """
+        [Unit]
+        Description=Name of the machine from its device tree
+        DefaultDependencies=no
+        Before=sysinit.target
+        ConditionPathExists=/proc/device-tree/chosen/entente,name
+        ConditionPathExists=!/etc/hostname
+
+        [Service]
+        Type=oneshot
+        ExecStart=/bin/sh -c 'tr -d "\\\\0" </proc/device-tree/chosen/entente,name >/proc/sys/kernel/hostname'
 
         """
 
@@ -80,6 +110,11 @@ struct DebianSystemFiles {
         done
         dpkg --force-unsafe-io --force-depends --configure base-passwd
         dpkg --force-unsafe-io --configure -a && [ -z "$(dpkg --audit)" ] && done=yes
+        # A boot loader takes both from the disk. A kernel that is installed in the machine brings its own.
+        kernel=$(linux-version list)
+        mv "/\(initrd)" "/boot/initrd.img-$kernel" && u-boot-update || done=
+        mkdir -p /etc/systemd/system/sysinit.target.wants
+        ln -s ../entente-name.service /etc/systemd/system/sysinit.target.wants/
         rm -f /usr/sbin/policy-rc.d /run/order /etc/hostname /\(setup)
         : >/etc/machine-id
         sync

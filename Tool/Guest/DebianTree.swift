@@ -16,11 +16,12 @@ struct DebianTree {
     private var owners: URL { folder.appendingPathComponent("owners") }
     private var scripts: URL { folder.appendingPathComponent("unpack.sh") }
 
-    /// The packages of every such Debian, beside those that each Debian has (`Essential: yes`).
+    /// The packages of every such Debian, beside those that each Debian has (`Essential: yes`). `ca-certificates` is
+    /// none of them, because its configuration takes longer than that of all others.
     private static let base = [
-        "apt", "busybox-static", "ca-certificates", "dbus", "debian-archive-keyring", "e2fsprogs", "init", "iproute2",
-        "kmod", "less", "libc-bin", "login", "netbase", "passwd", "procps", "systemd-sysv", "tzdata", "udev",
-        "usr-is-merged", "util-linux", "vim-tiny",
+        "apt", "busybox-static", "dbus", "debian-archive-keyring", "e2fsprogs", "init", "iproute2",
+        "kmod", "less", "libc-bin", "login", "netbase", "passwd", "procps", "systemd-sysv", "tzdata", "u-boot-menu",
+        "udev", "usr-is-merged", "util-linux", "vim-tiny",
     ]
 
     /// Makes the file system with unpacked packages, the kernel, and the initial RAM disk.
@@ -142,6 +143,7 @@ struct DebianTree {
         try FileManager.default.copyItem(at: found, to: kernel)
         let archive = try DebianDiskStart(tree: tree).archive()
         try archive.write(to: initrd)
+        try archive.write(to: tree.appendingPathComponent(DebianSystemFiles.initrd))
     }
 
     private func makeFileSystem() throws {
@@ -157,6 +159,9 @@ struct DebianTree {
                 "mke2fs", "-q", "-F", "-t", "ext4", "-L", DebianSystem.diskName, "-E",
                 "lazy_itable_init=0,lazy_journal_init=0", "-d", tree.path, image.path,
             ])
+        let handle = try FileHandle(forUpdating: image)
+        defer { try? handle.close() }
+        try handle.write(contentsOf: BootSector.ofWholeDisk)
     }
 }
 

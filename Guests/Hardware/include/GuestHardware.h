@@ -34,6 +34,8 @@ uint64_t guest_affinity(void);
 
 /* Performs HVC with these values in x0…x3; returns x0. */
 uint64_t guest_firmware_call(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
+/* Performs HVC with these values in x0 and x1; stores x0…x3. */
+void guest_firmware_results(uint64_t function, uint64_t x1, uint64_t *results);
 /* Returns the address at which CPU_ON starts a second processor. The code there sets a stack and vectors, and calls
    guest_second_main, which the program defines. */
 uint64_t guest_second_entry(void);

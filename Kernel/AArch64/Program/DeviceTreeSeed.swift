@@ -3,11 +3,17 @@ import AArch64Support
 import KernelCore
 
 extension BootSeed {
-    /// Returns the seed in the device tree that the boot loader names, or zeros. It must be read before root gets the
-    /// RAM in which the tree lies.
+    /// Returns the seed in the device tree that the boot loader names, combined with numbers of the processor's own
+    /// generator (FEAT_RNG), or zeros if the board has neither. It must be read before root gets the RAM in which the
+    /// tree lies.
     static func read(deviceTree address: UInt64) -> InlineArray<4, UInt64> {
         let limit = readable(at: address)
-        return find(limit: limit) { memory_read64(address &+ $0) } ?? InlineArray<4, UInt64>(repeating: 0)
+        let seed = find(limit: limit) { memory_read64(address &+ $0) } ?? InlineArray<4, UInt64>(repeating: 0)
+        guard read_ID_AA64ISAR0_EL1() >> 60 != 0 else { return seed }
+        return mixed(seed) {
+            let number = read_random_number()
+            return number.is_valid != 0 ? number.value : nil
+        }
     }
 
     /// Returns the number of bytes of RAM from the address on, at most as many as a device tree has (Linux,

@@ -27,6 +27,23 @@ public enum BootSeed {
         return search(tree, from: start, to: end, strings: UInt64(tree.cell(12, word)), word)
     }
 
+    /// Adds the bits of the processor's generator of random numbers to a seed.
+    /// - Parameter draw: returns 64 random bits, or nil if the generator has none at the moment. It is called at most
+    ///   16 times for each word, because a generator may never deliver.
+    public static func mixed(
+        _ seed: InlineArray<4, UInt64>, draw: () -> UInt64?
+    ) -> InlineArray<4, UInt64> {
+        var seed = seed
+        for index in seed.indices {
+            for _ in 0..<16 {
+                guard let number = draw() else { continue }
+                seed[index] ^= number
+                break
+            }
+        }
+        return seed
+    }
+
     private static func search(
         _ tree: Tree, from start: UInt64, to end: UInt64, strings: UInt64, _ word: (UInt64) -> UInt64
     ) -> InlineArray<4, UInt64>? {

@@ -40,8 +40,8 @@ public protocol TimeSource {
 public protocol SerialLine {
     /// Sends a byte. Returns false if there is no room now.
     mutating func transmit(_ byte: UInt8) -> Bool
-    /// Takes the next byte that has arrived, if there is one.
-    mutating func receive() -> UInt8?
+    /// Takes the next character that has arrived, if there is one: a byte, or a break (`ConsoleQueue.breakCharacter`).
+    mutating func receive() -> UInt16?
     /// Requests that the reader of the wire be told of sent bytes, once the access is done.
     mutating func tellReader()
     /// Requests a call of `MachineUnits.endMoment` a moment later.

@@ -54,6 +54,10 @@ public protocol GuestMemoryAccess {
     /// - Parameter word: 8 bytes, aligned.
     func load(_ word: GuestRange) -> UInt64
 
+    /// Stores 8 bytes, in memory and not only in a cache.
+    /// - Parameter word: 8 bytes, aligned.
+    func store(_ value: UInt64, _ word: GuestRange)
+
     /// Sets all bytes of a range to zero, in memory and not only in a cache.
     func clear(_ range: GuestRange)
 
@@ -103,6 +107,29 @@ public struct GuestMemory<Access: GuestMemoryAccess> {
     public func fill(at address: UInt64, size: UInt64, from source: UInt64) -> Bool {
         guard let range = wholeUnits(at: address, size: size) else { return false }
         access.fill(range, from: source)
+        return true
+    }
+
+    /// Combines bytes of RAM with random bits by exclusive or, so that they are at least as random as before. The
+    /// machine does not run, because otherwise it could change the bytes beside them meanwhile.
+    /// - Parameters:
+    ///   - address: a multiple of 4.
+    ///   - size: a multiple of 4, up to 32.
+    /// - Returns: false, with nothing changed, if the bytes in whole words are not all RAM, or there are none.
+    public func mix(_ random: InlineArray<4, UInt64>, at address: UInt64, size: UInt64) -> Bool {
+        guard address & 3 == 0, size & 3 == 0, size <= 32, bounds.range(at: address, size: size) != nil else {
+            return false
+        }
+        let end = address &+ size
+        guard bounds.range(at: address & ~7, size: (end &+ 7) & ~7 &- address & ~7) != nil else { return false }
+        var place = address
+        while place < end {
+            guard let word = bounds.range(at: place & ~7, size: 8, alignedTo: 8) else { return false }
+            let offset = place &- address
+            let bits = random[Int(offset / 8)] >> (8 * (offset & 4)) & 0xFFFF_FFFF
+            access.store(access.load(word) ^ bits << (8 * (place & 4)), word)
+            place &+= 4
+        }
         return true
     }
 

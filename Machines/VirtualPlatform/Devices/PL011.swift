@@ -3,13 +3,16 @@
 /// The device has no baud rate: a byte is on the wire as soon as the wire takes it, and the receive time-out follows
 /// the last byte at once. Input for which the FIFO has no room waits in the wire, so that no byte is lost. Like
 /// QEMU's device, it works before it was enabled, and raises the receive interrupt for the first byte, regardless of
-/// UARTIFLS.
+/// UARTIFLS. A break of the line is a character of 0 with the break bit, and raises the receive interrupt alone.
 public struct PL011 {
-    private var received = ByteFIFO()
-    private var transmitting = ByteFIFO()
+    /// Bytes, each with its error bits as in UARTDR, of which only that of a break (bit 10) is ever set.
+    private var received = SerialFIFO<UInt16>()
+    private var transmitting = SerialFIFO<UInt8>()
     /// UARTRIS.TXRIS: set when the transmit FIFO drains to its threshold, until it is cleared or the FIFO is filled
     /// again.
     private var isTransmitRaised = false
+    /// UARTRSR: the error bits of the character that was read last.
+    private var receiveStatus: UInt32 = 0
     private var mask: UInt32 = 0
     private var integerBaudRate: UInt32 = 0
     private var fractionalBaudRate: UInt32 = 0
@@ -61,7 +64,7 @@ public struct PL011 {
     }
 
     /// The capacity of each FIFO. A disabled FIFO is a holding register of one byte.
-    private var depth: Int { lineControl & PL011.fifoEnable != 0 ? ByteFIFO.capacity : 1 }
+    private var depth: Int { lineControl & PL011.fifoEnable != 0 ? SerialFIFO<UInt8>.capacity : 1 }
 
     /// The number of bytes at or below which the transmit interrupt is raised (UARTIFLS.TXIFLSEL; reserved values
     /// mean the default).
@@ -85,7 +88,7 @@ extension PL011 {
     @inline(__always)
     public mutating func exchange<Line: SerialLine>(_ line: inout Line) {
         if !transmitting.isEmpty { drain(&line) }
-        while received.count < depth, let byte = line.receive() { received.append(byte) }
+        while received.count < depth, let character = line.receive() { received.append(character) }
     }
 
     @inline(never)
@@ -155,9 +158,10 @@ extension PL011 {
     public mutating func read<Line: SerialLine>(_ offset: UInt64, _ line: inout Line) -> UInt32 {
         switch offset {
         case 0x000:
-            let byte = received.popFirst() ?? 0
+            let character = UInt32(received.popFirst() ?? 0)
+            receiveStatus = character >> 8
             exchange(&line)
-            return UInt32(byte)
+            return character
         case 0x018:
             exchange(&line)
             return flags
@@ -171,6 +175,7 @@ extension PL011 {
     @inline(never)
     private mutating func readConfiguration(_ offset: UInt64) -> UInt32 {
         switch offset {
+        case 0x004: return receiveStatus
         case 0x020: return lowPower
         case 0x024: return integerBaudRate
         case 0x028: return fractionalBaudRate
@@ -203,6 +208,7 @@ extension PL011 {
     @inline(never)
     private mutating func writeConfiguration(_ offset: UInt64, _ value: UInt32) {
         switch offset {
+        case 0x004: receiveStatus = 0
         case 0x020: lowPower = value & 0xFF
         case 0x024: integerBaudRate = value & 0xFFFF
         case 0x028: fractionalBaudRate = value & 0x3F

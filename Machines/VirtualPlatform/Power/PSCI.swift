@@ -1,19 +1,5 @@
 import ABI
 
-/// A call to the firmware, by HVC or SMC: the function in `w0`, its arguments in `x1…x3` (SMCCC 1.1, DEN0028).
-public struct FirmwareCall {
-    public var function: UInt32
-    public var arguments: (UInt64, UInt64, UInt64)
-
-    /// Makes a call. A function of the 32-bit convention sees only the low halves of its arguments.
-    @inline(__always)
-    public init(function: UInt64, _ first: UInt64, _ second: UInt64, _ third: UInt64) {
-        self.function = UInt32(truncatingIfNeeded: function)
-        let bits: UInt64 = self.function & 1 << 30 != 0 ? ~0 : 0xFFFF_FFFF
-        arguments = (first & bits, second & bits, third & bits)
-    }
-}
-
 /// The monitor's action for a firmware call.
 public enum FirmwareAction: Equatable {
     /// Continue with this value in `x0`.
@@ -28,6 +14,12 @@ public enum FirmwareAction: Equatable {
     case powerOff
     /// Leave the caller stopped, because another virtual CPU is stopping the machine.
     case stop
+    /// Continue with random numbers (`RandomRequest.results`), or refuse with `RandomNumbers.noEntropy`.
+    case random(RandomRequest)
+    /// Continue with this error in `x0`, and zeros in `x1…x3`.
+    case refuse(UInt64)
+    /// Continue with `RandomNumbers.identity` in `x0…x3`.
+    case identify
 
     static func resume(_ status: PSCIStatus) -> FirmwareAction {
         .resume(UInt64(bitPattern: status.rawValue))
@@ -93,7 +85,7 @@ extension PowerController {
             // The only architectural type is a warm reset, which may be as thorough as a cold one.
             guard call.arguments.0 == 0 else { return .resume(PSCIStatus.invalidParameters) }
             return beginStopping() ? .reset : .stop
-        default: return .resume(PSCIStatus.notSupported)
+        default: return randomNumbers(call)
         }
     }
 
@@ -118,6 +110,16 @@ extension PowerController {
         // Bits 17…23 and 26…31 of the power state are reserved.
         let reserved: UInt64 = 0xFCFE_0000
         return .resume(call.arguments.0 & reserved == 0 ? PSCIStatus.success : .invalidParameters)
+    }
+
+    /// Answers a function for random numbers (DEN0098), or one that does not exist.
+    private func randomNumbers(_ call: FirmwareCall) -> FirmwareAction {
+        switch RandomNumbers.decide(call) {
+        case .answer(let value): return .resume(value)
+        case .identify: return .identify
+        case .draw(let request): return .random(request)
+        case .refuse(let error): return .refuse(error)
+        }
     }
 
     private mutating func turnOn(_ call: FirmwareCall, ram: GuestBounds) -> FirmwareAction {

@@ -1,4 +1,5 @@
 import Foundation
+import Yams
 
 /// Reads the key `firmware` of a machine, which takes the place of a kernel.
 struct FirmwareParser {
@@ -14,13 +15,29 @@ struct FirmwareParser {
         ("command-line", "the boot loader on the disk gives the kernel its command line"),
     ]
 
-    func guest() -> GuestSource {
+    /// The keys that describe a Debian on a disk, which firmware can start.
+    private static let keysOfDebian = ["guest", "flavour"]
+
+    /// Reads the machine's guest.
+    ///
+    /// - Parameter debianOnDisk: reads the value of the key `guest`.
+    func guest(_ debianOnDisk: (Node, FirmwareSource) -> GuestSource) -> GuestSource {
+        let debian = section.node("guest").flatMap { $0.mapping != nil ? $0 : nil }
         for (key, reason) in Self.excluded where section.has(key) {
+            if debian != nil, Self.keysOfDebian.contains(key) { continue }
             section.report(
                 at: key, "\(section.title) has '\(key)' beside 'firmware', but \(reason)",
                 remedy: "remove '\(key)', or remove 'firmware' to start a kernel directly")
         }
-        return source().map { .firmware($0) } ?? .debian(flavour: .cloud)
+        guard let source = source() else { return .debian(flavour: .cloud) }
+        guard let debian else { return .firmware(source) }
+        if source == .edk2 {
+            section.report(
+                at: "firmware",
+                "\(section.title) starts from edk2, but the disk of its Debian has no partition for EFI programs",
+                remedy: "write 'firmware: u-boot', or remove 'firmware' to start a kernel directly")
+        }
+        return debianOnDisk(debian, source)
     }
 
     /// Returns nil if the key's value is at fault, which this function reports.

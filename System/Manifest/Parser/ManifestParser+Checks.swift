@@ -163,7 +163,7 @@ extension ManifestParser {
                 if case .files(let kernel, let initrd, _) = machine.guest {
                     for file in [kernel, initrd].compactMap({ $0 }) { files = files.addingSaturated(fileSize(file)) }
                 }
-                if case .firmware = machine.guest { machines = machines.addingSaturated(MachineFlash.storeSize) }
+                if machine.guest.isFirmware { machines = machines.addingSaturated(MachineFlash.storeSize) }
             case .component(let component):
                 components = components.addingSaturated(component.memory + Program.beyondDefaultStack(component.stack))
             }

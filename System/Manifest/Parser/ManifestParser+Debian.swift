@@ -2,8 +2,8 @@ import Yams
 
 extension MachineParser {
     /// Reads `guest: {debian: {packages: [...]}}`, a whole Debian on the machine's disk.
-    func debianOnDisk(_ node: Node) -> GuestSource {
-        for key in ["initrd", "format"] where section.has(key) {
+    func debianOnDisk(_ node: Node, firmware: FirmwareSource? = nil) -> GuestSource {
+        for key in ["initrd", "format"] where section.has(key) && firmware == nil {
             section.report(
                 at: key, "\(section.title) has '\(key)' but no 'kernel' that it belongs to",
                 remedy: "name the kernel's file with 'kernel:', or remove '\(key)'")
@@ -22,7 +22,7 @@ extension MachineParser {
             inner, title: "'debian' of \(section.title)", at: guest.mark(of: "debian"), part: .debian,
             source: section.source)
         let flavour = DebianFlavour(rawValue: section.choice("flavour")) ?? .cloud
-        return .debianDisk(DebianSystem(flavour: flavour, packages: packages(of: debian)))
+        return .debianDisk(DebianSystem(flavour: flavour, packages: packages(of: debian)), firmware: firmware)
     }
 
     private func packages(of debian: ManifestSection) -> [String] {
@@ -51,7 +51,7 @@ extension ManifestParser {
     /// contents.
     mutating func addRootDisks() {
         for index in declarations.indices {
-            guard case .debianDisk(let debian)? = declarations[index].tenant.machine?.guest else { continue }
+            guard case .debianDisk(let debian, _)? = declarations[index].tenant.machine?.guest else { continue }
             let name = DebianSystem.diskName
             guard let number = declarations[index].disks.firstIndex(where: { $0.disk.name == name }) else {
                 addRootDisk(index, of: debian)
@@ -104,7 +104,7 @@ extension ManifestParser {
     /// Adds the templates of root disks, one for each pool and list of packages.
     func addDebianTemplates(_ disks: inout SystemDisks) {
         for declaration in declarations {
-            guard case .debianDisk(let debian)? = declaration.tenant.machine?.guest,
+            guard case .debianDisk(let debian, _)? = declaration.tenant.machine?.guest,
                 let root = declaration.disks.first(where: { $0.disk.name == DebianSystem.diskName })
             else { continue }
             let names = disks.board.map(\.name)

@@ -26,7 +26,9 @@ struct MachineParser {
     }
 
     private func guest() -> GuestSource {
-        if section.has("firmware") { return FirmwareParser(section: section).guest() }
+        if section.has("firmware") {
+            return FirmwareParser(section: section).guest { debianOnDisk($0, firmware: $1) }
+        }
         guard section.has("kernel") else {
             if let node = section.node("guest"), node.mapping != nil { return debianOnDisk(node) }
             _ = section.choice(

@@ -8,19 +8,18 @@ import SystemImage
     import Glibc
 #endif
 
-/// A machine with a file system, which loses its power again and again, and the things that must survive.
+/// A machine with a file system, which loses its power again and again, and the things that must survive. Meanwhile
+/// the running system makes and deletes snapshots and clones of its disk.
 final class PowerCutTrial {
     /// The numbers of records and rows that the machine has made durable in all.
     private(set) var (records, rows) = (0, 0)
-    private(set) var snapshotCount = 0
+    private(set) var copies = LiveCopies(of: disk)
     /// The journal modes of sqlite, by cut.
     private(set) var modes: [String] = []
     private var random: SeededRandom
     private let folder: URL
     /// The records of the log, and the rows of the database, that must be there.
     private var (loggedRecords, storedRows) = (0, 0)
-    /// The check sums of the contents of snapshots, by name.
-    private var snapshots: [String: String] = [:]
 
     private static let path = "Tests/Systems/power-cut.yaml"
     private static let disk = "guest.data"
@@ -62,8 +61,9 @@ final class PowerCutTrial {
         }
         _ = try system.run("true", on: "guest", timeout: .seconds(180))
         let texts = ConsoleTexts(
-            of: ["guest", "root", "storage"], in: system,
+            of: ["guest", "root", "storage", "disk-control"], in: system,
             alarms: ["work: cannot", "has errors", "workload: cannot", "I/O error", "malformed", "not found\n"])
+        try greet(texts)
         let isAnew = loggedRecords > Self.mostRecords || storedRows > Self.mostRows
         if isAnew { (loggedRecords, storedRows) = (0, 0) }
         // With synchronous=FULL, sqlite does not make the removal of its journal durable in the mode 'delete', so that
@@ -76,17 +76,48 @@ final class PowerCutTrial {
             try texts.wait(for: "append: synced", on: "guest")
             try texts.wait(for: "sql: synced", on: "guest")
         }
-        try texts.pass(.milliseconds(Int.random(in: 0...1500, using: &random)))
+        try giveOrders(for: .milliseconds(Int.random(in: 0...1500, using: &random)), texts)
         kill(system.processIdentifier, SIGKILL)
         try system.waitForEnd()
+        try copies.hear(try texts.takeLast("disk-control"))
         try note(try texts.takeLast("guest"))
+    }
+
+    /// Waits until the disk control reads its console.
+    private func greet(_ texts: ConsoleTexts) throws {
+        let end = ContinuousClock.now + .seconds(120)
+        while !texts.texts["disk-control", default: ""].contains("0 done\n") {
+            guard ContinuousClock.now < end else { throw SystemFailure(description: "no answer of the disk control") }
+            // The line feed in front ends a line of which a part was lost.
+            try texts.system.type("\n0 hello 0\n", on: "disk-control")
+            try texts.pass(.milliseconds(200))
+        }
+    }
+
+    /// Lets the system make and delete snapshots and clones, one after the other with short pauses.
+    private func giveOrders(for duration: Duration, _ texts: ConsoleTexts) throws {
+        let end = ContinuousClock.now + duration
+        while ContinuousClock.now < end {
+            try copies.hear(texts.texts["disk-control", default: ""])
+            if copies.isIdle {
+                let guest = String(texts.texts["guest", default: ""].suffix(4000))
+                let contents = LiveCopies.Contents(
+                    records: Self.numbers("append: synced ", in: guest).last ?? loggedRecords,
+                    rows: Self.numbers("sql: synced ", in: guest).last ?? storedRows)
+                try texts.system.type(try copies.order(contents, &random), on: "disk-control")
+            }
+            try texts.pass(.milliseconds([2, 2, 30].randomElement(using: &random) ?? 2))
+        }
+    }
+
+    /// Returns the numbers in the whole lines that begin with a text.
+    private static func numbers(_ prefix: String, in text: String) -> [Int] {
+        text.split(separator: "\n").filter { $0.hasPrefix(prefix) }.compactMap { Int($0.dropFirst(prefix.count)) }
     }
 
     /// Notes what the machine has acknowledged, and compares what it found.
     private func note(_ text: String) throws {
-        func numbers(_ prefix: String) -> [Int] {
-            text.split(separator: "\n").filter { $0.hasPrefix(prefix) }.compactMap { Int($0.dropFirst(prefix.count)) }
-        }
+        func numbers(_ prefix: String) -> [Int] { Self.numbers(prefix, in: text) }
         for (name, wanted) in [("append", loggedRecords), ("sql", storedRows)] {
             if let found = numbers("\(name): found ").first, found < wanted {
                 throw SystemFailure(description: "the machine found \(found) instead of \(wanted) by '\(name)'")
@@ -100,25 +131,26 @@ final class PowerCutTrial {
 
     // MARK: Checks
 
-    /// Checks the pool, the file system and the files, and changes the set of snapshots.
+    /// Checks the pool, the copies of the disk, the file system and the files.
     func verify() throws {
         let pool = try pools().first()
         let check = try pool.check(repairing: false)
         guard check.isSound else { throw SystemFailure(description: check.text) }
-        let copy = folder.appendingPathComponent("copy")
-        try exportContents(of: Self.disk, in: pool, to: copy)
-        try verifySnapshot(in: pool)
-        try changeSnapshots(in: pool, present: try Subprocess("sha256sum", [copy.path]).text().prefix(64))
-        try verifyFileSystem(copy)
+        try copies.reconcile(with: pool.disks)
+        let present = LiveCopies.Contents(records: loggedRecords, rows: storedRows)
+        try verifyFileSystem(try exported(Self.disk, of: pool), present)
+        try copies.verifyOne(&random, export: { try exported($0, of: pool) }, verify: verifyFileSystem)
     }
 
-    private func exportContents(of name: String, in pool: PoolFile, to target: URL) throws {
+    private func exported(_ name: String, of pool: PoolFile) throws -> URL {
+        let target = folder.appendingPathComponent("copy")
         try? FileManager.default.removeItem(at: target)
         guard let index = pool.index(of: name) else { throw SystemFailure(description: "'\(name)' is lost") }
         try pool.exportContents(of: index, named: name, to: target)
+        return target
     }
 
-    private func verifyFileSystem(_ copy: URL) throws {
+    private func verifyFileSystem(_ copy: URL, _ least: LiveCopies.Contents) throws {
         // The status 1 tells that the file system was changed, as the replay of its journal does.
         let replay = try Subprocess("e2fsck", ["-y", "-E", "journal_only", copy.path]).outcome()
         guard replay.status <= 1 else { throw SystemFailure(description: replay.text) }
@@ -132,49 +164,20 @@ final class PowerCutTrial {
             _ = try Subprocess("debugfs", ["-R", "dump /\(name) \(target.path)", copy.path]).outcome()
         }
         let found = AppendLog.records(in: (try? Data(contentsOf: folder.appendingPathComponent("log"))) ?? Data())
-        guard found >= loggedRecords else {
-            throw SystemFailure(description: "the log has \(found) records instead of \(loggedRecords)")
+        guard found >= least.records else {
+            throw SystemFailure(description: "the log has \(found) records instead of \(least.records)")
         }
-        try verifyDatabase(folder.appendingPathComponent("db"))
+        try verifyDatabase(folder.appendingPathComponent("db"), rows: least.rows)
     }
 
-    private func verifyDatabase(_ file: URL) throws {
-        guard storedRows > 0 else { return }
+    private func verifyDatabase(_ file: URL, rows: Int) throws {
+        guard rows > 0 else { return }
         let said = try Subprocess(
             "sqlite3", [file.path, "PRAGMA integrity_check; SELECT count(*) = max(n), max(n) FROM t;"]
         ).outcome().text
-        guard let match = said.wholeMatch(of: /ok\n1\|([0-9]+)\n/), let found = Int(match.1), found >= storedRows else {
-            throw SystemFailure(description: "the database has not all of \(storedRows) rows: \(said)")
+        guard let match = said.wholeMatch(of: /ok\n1\|([0-9]+)\n/), let found = Int(match.1), found >= rows else {
+            throw SystemFailure(description: "the database has not all of \(rows) rows: \(said)")
         }
-    }
-
-    // MARK: Snapshots
-
-    private func verifySnapshot(in pool: PoolFile) throws {
-        guard let (name, expected) = snapshots.randomElement(using: &random) else { return }
-        let copy = folder.appendingPathComponent("snapshot")
-        try exportContents(of: name, in: pool, to: copy)
-        guard try Subprocess("sha256sum", [copy.path]).text().hasPrefix(expected) else {
-            throw SystemFailure(description: "the snapshot '\(name)' has changed")
-        }
-    }
-
-    /// Makes a snapshot or a clone, or deletes one.
-    private func changeSnapshots(in pool: PoolFile, present: Substring) throws {
-        snapshotCount += 1
-        if snapshots.count > 3, let victim = snapshots.keys.sorted().randomElement(using: &random) {
-            snapshots[victim] = nil
-            try pool.perform(.delete, on: victim)
-        } else if Bool.random(using: &random) {
-            let name = "\(Self.disk)@\(snapshotCount)"
-            try pool.perform(.snapshot(try pool.poolName(name)), on: Self.disk)
-            snapshots[name] = String(present)
-        } else {
-            let name = "clone\(snapshotCount)"
-            try pool.perform(.clone(DiskOptions(name: try pool.poolName(name), sectors: 0)), on: Self.disk)
-            snapshots[name] = String(present)
-        }
-        try pool.commit()
     }
 }
 

@@ -180,6 +180,17 @@ READ_ONLY_REGISTER(MVFR0_EL1)
 READ_ONLY_REGISTER(MVFR1_EL1)
 READ_ONLY_REGISTER(MVFR2_EL1)
 
+/* A number of the processor's generator (RNDR, FEAT_RNG). `is_valid` is 0 if it has none at the moment. */
+struct random_number {
+    uint64_t value, is_valid;
+};
+INLINE struct random_number read_random_number(void)
+{
+    struct random_number number;
+    __asm__ volatile("mrs %0, S3_3_C2_C4_0\n\tcset %1, ne" : "=r"(number.value), "=r"(number.is_valid)::"cc");
+    return number;
+}
+
 /* Barriers and waiting. */
 INLINE void barrier_isb(void) { __asm__ volatile("isb" ::: "memory"); }
 INLINE void barrier_dmb_ishst(void) { __asm__ volatile("dmb ishst" ::: "memory"); }
