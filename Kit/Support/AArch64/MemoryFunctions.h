@@ -1,8 +1,7 @@
 // The functions that the compiler calls, for the kernel, for components and for guests. They use no vector registers.
 //
-// COPIES_MUCH adds loops for 256 and for 64 bytes to memcpy, with which the kernel copies leases, and backends the data of disks.
-// MEMORY_IS_DEVICE leaves bytes alone, because a guest whose MMU is off may not access memory
-// unaligned.
+// COPIES_MUCH adds loops for 256 and for 64 bytes to memcpy, with which the kernel copies leases, and backends the data
+// of disks. MEMORY_IS_DEVICE leaves bytes alone, because a guest whose MMU is off may not access memory unaligned.
 #include "Assembly.h"
 
 // void *memset(void *to, int byte, size_t size)
