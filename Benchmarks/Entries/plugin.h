@@ -1,5 +1,5 @@
-/* The part of QEMU's plugin interface (version 1) that entries.c and Requests/requests.c use, because not every
-   system packages QEMU's header. */
+/* The part of QEMU's plugin interface (version 1) that the plugins of these folders use, because not every system
+   packages QEMU's header. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +25,8 @@ void qemu_plugin_register_vcpu_insn_exec_inline(
     struct qemu_plugin_insn *, enum qemu_plugin_op, void *counter, uint64_t addend);
 void qemu_plugin_register_vcpu_tb_exec_cb(
     struct qemu_plugin_tb *, void (*callback)(unsigned vcpu, void *data), enum qemu_plugin_cb_flags, void *data);
+void qemu_plugin_register_vcpu_tb_exec_inline(
+    struct qemu_plugin_tb *, enum qemu_plugin_op, void *counter, uint64_t addend);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t index);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);

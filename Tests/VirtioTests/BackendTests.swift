@@ -36,10 +36,10 @@ import Testing
     /// Kills the backend at accesses to shared memory that the seed chooses.
     @Test(arguments: forms.indices) func losesNothingIfItIsKilled(form: Int) {
         var kills = 0
-        for seed in TestLength.seeds(short: 5, long: 6) {
+        for seed in TestLength.seeds(short: 4, long: 4) {
             let run = Run(seed: seed, Self.forms[form])
             var random = Seeded(seed &+ 77)
-            let rate = [20, 100, 500][random.below(3)]
+            let rate = [50, 200, 1000][random.below(3)]
             run.world.willAccess = { [unowned run] _ in if random.below(rate) == 0 { run.kill() } }
             for _ in 0..<1500 { run.step() }
             run.world.willAccess = { _ in }
@@ -116,7 +116,7 @@ import Testing
     /// Resets the device between accesses of the backend, and kills the backend as well.
     @Test(arguments: [0, 1, 3, 4], [false, true]) func leavesTheMemoryAfterAReset(form: Int, kills: Bool) {
         var (resets, killed) = (0, 0)
-        for seed in TestLength.seeds(short: 5, long: 6) {
+        for seed in TestLength.seeds(short: 4, long: 4) {
             let run = Run(seed: seed, Self.forms[form])
             var random = Seeded(seed &+ 99)
             run.world.willAccess = { [unowned run] _ in

@@ -18,7 +18,7 @@ package struct EmulatorPlugin {
     /// - Returns: the shared library that QEMU loads.
     package func build() throws -> URL {
         let sources = workspace.root.appendingPathComponent("Benchmarks")
-        let folders = ["Entries", "Requests"].map { sources.appendingPathComponent($0) }
+        let folders = ["Entries", "Instructions", "Requests"].map { sources.appendingPathComponent($0) }
         let plugin = workspace.programs.appendingPathComponent("\(name).so")
         let newest = folders.compactMap { FileManager.default.newest(below: $0) }.max()
         if let built = plugin.modified, let newest, newest < built { return plugin }

@@ -9,15 +9,18 @@ struct BenchDiskCommand: ParsableCommand {
         abstract: "Measures virtual disks beside the same disk of a machine on the bare emulator.",
         discussion: """
             Boots one Debian machine on the bare emulator (native), and on Entente with a whole disk of the board \
-            (whole), with a disk of a pool (pool), and with one whose data has checksums (checksums). Same kernel, initial file system and device. A plugin of QEMU \
-            counts the executed instructions of the whole board for one request of 4 KiB, by the program that executes \
-            them, and its entries into the kernel.
+            (whole), with a disk of a pool (pool), and with one whose data has checksums (checksums). All have the same \
+            kernel, initial file system and device. A plugin of QEMU counts the executed instructions of the whole \
+            board for one request of 4 KiB, by the program that executes them, and its entries into the kernel.
 
             With --fio, Debian's fio measures the same machine, and also as a guest of KVM on the board (kvm). The \
             subjects alternate. A nanosecond of the board is an instruction, except that an idle board waits for its \
             disk in the host's time. Each ratio is the median of the runs, and stands beside its aim. Before that, a \
             run with a tenth of the requests counts the instructions, and the exits to the monitor. These figures do \
             not depend on the host's load.
+
+            With --boot, a whole Debian starts from its disk until it logs root in, on the bare emulator and on \
+            Entente, in turns. The executed instructions of the whole board count.
             """)
 
     @Flag(help: "Print JSON instead of a table.")
@@ -35,7 +38,11 @@ struct BenchDiskCommand: ParsableCommand {
     @Flag(help: "Measure rates of reads and writes with fio instead.")
     var fio = false
 
-    @Option(help: "The number of runs of fio on each system; 0 if instructions alone are counted.")
+    @Flag(help: "Count the instructions of the start of a whole Debian instead.")
+    var boot = false
+
+    @Option(
+        help: "The number of runs of fio or starts of Debian on each system; with fio, 0 counts instructions alone.")
     var runs = 5
 
     @Option(help: "The systems that fio measures, separated by commas: native, whole, pool, kvm.")
@@ -47,12 +54,15 @@ struct BenchDiskCommand: ParsableCommand {
     func validate() throws {
         if !(10...1_000_000).contains(requests) { throw ValidationError("--requests takes 10 to 1000000") }
         if !(0...1000).contains(runs) { throw ValidationError("--runs takes 0 to 1000") }
+        if fio && boot { throw ValidationError("--fio and --boot exclude each other") }
+        if boot && runs == 0 { throw ValidationError("--boot needs a start at least: remove '--runs 0'") }
         if fioSubjects == nil { throw ValidationError("--subjects takes names out of native,whole,pool,kvm") }
     }
 
     func run() throws {
         let workspace = try Workspace.current()
         if fio { return try runFio(in: workspace) }
+        if boot { return try runBoot(in: workspace) }
         var benchmark = RequestBenchmark(workspace: workspace, count: requests, timeout: .seconds(timeout))
         benchmark.kept = counts.map { URL(fileURLWithPath: $0) }
         var report = RequestReport(costs: [:])
@@ -79,5 +89,16 @@ struct BenchDiskCommand: ParsableCommand {
         }
         let texts = [costs.text] + (runs > 0 ? [report.text] : [])
         print(try json ? BenchRow.json(costs.rows + report.rows) : texts.joined(separator: "\n\n"))
+    }
+
+    private func runBoot(in workspace: Workspace) throws {
+        let benchmark = DebianBootBenchmark(workspace: workspace, timeout: .seconds(timeout))
+        var report = DebianBootReport()
+        for _ in 0..<runs {
+            for subject in DebianBootBenchmark.Subject.allCases {
+                report.add(try benchmark.instructions(of: subject), of: subject)
+            }
+        }
+        print(try json ? BenchRow.json(report.rows) : report.text)
     }
 }
