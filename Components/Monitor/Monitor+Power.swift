@@ -2,8 +2,9 @@ import ABI
 @_spi(Kernel) import Entente
 import VirtualPlatform
 
-// The machine's firmware for single virtual CPUs (PSCI, DEN0022) and random numbers (TRNG, DEN0098). All of it runs on the calling virtual CPU's time.
-// `PowerController` decides on each call, and Monitor+PowerCycle.swift turns the whole machine off or resets it.
+// The machine's firmware for single virtual CPUs (PSCI, DEN0022) and random numbers (TRNG, DEN0098). All of it runs on
+// the calling virtual CPU's time. `PowerController` decides on each call, and Monitor+PowerCycle.swift turns the whole
+// machine off or resets it.
 extension Monitor {
     @inline(never)
     func hypercall(_ exit: Exit) -> Answer {

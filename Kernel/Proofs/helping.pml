@@ -144,9 +144,10 @@ bit  hasBits, isFast;
 #define goesOnItself(t) (state[t] == READY)
 #endif
 #define queues(s) (isServer(s) && len(queueOf(s)) != 0)
-#define mayGetFast(t) (t != NONE && goesOnItself(t) && !hasBudget(t))
-#define mayWaitFast(s) (bits[s] == 0 && !queues(s) && !mustSchedule && mayGetFast(top) && !hasBudget(time))
-#define mayWakeFast(c) (c > time && (top == NONE || top < c) && !hasBudget(c) && !hasBudget(time))
+#define mayGetFast(t) (t != NONE && goesOnItself(t))
+#define mayWaitFast(s) (bits[s] == 0 && !queues(s) && !mustSchedule && mayGetFast(top))
+#define mayWakeFast(c) (!usedUp[c] && c > time && (top == NONE || top < c))
+#define mayQueueFast(c) (!usedUp[c] && time != NONE && c < time && !mustSchedule)
 #ifdef NO_NEWS
 #define mayHear(c) (!own[c] && state[c] == WAITING)
 #else
@@ -483,6 +484,9 @@ inline signal(c) {
         state[c] = READY; own[c] = 1;
         queue = queue | (1 << time);
         time = c; current = c; isFast = 1
+    :: state[c] == WAITING && bits[c] == 0 && mayQueueFast(c) ->
+        state[c] = READY; own[c] = 1;
+        queue = queue | (1 << c); isFast = 1
     :: else -> bits[c] = 1; deliver(c)
     fi;
     top = 0

@@ -23,10 +23,10 @@ public enum ConsoleQueue {
 
 /// The encoding by which several consoles share one serial line, in both directions.
 ///
-/// A sender announces the bytes of channel N by `escape` and a switch. The switch to a channel below `firstWide` is
-/// one byte, `firstChannel + N`. The switch to any other channel is two bytes: `widePrefix + N / 64` and
-/// `firstChannel + N % 64`. A sender writes `escape` twice for a literal `escape` byte, and `escape` and `lineBreak` for
-/// a break of the line. A reader takes bytes before the first switch as channel `kernel`.
+/// A sender announces the bytes of channel N by `escape` and a switch. The switch to a channel below `firstWide` is one
+/// byte, `firstChannel + N`. The switch to any other channel is two bytes: `widePrefix + N / 64` and `firstChannel + N
+/// % 64`. A sender writes `escape` twice for a literal `escape` byte, and `escape` and `lineBreak` for a break of the
+/// line. A reader takes bytes before the first switch as channel `kernel`.
 public enum ConsoleChannel {
     public static let escape: UInt8 = 0x1E
     public static let firstChannel: UInt8 = 0x40

@@ -26,6 +26,10 @@ public struct BlockClient {
     private var seen = SlotBits()
     /// The slots whose answers were returned and that are not released yet.
     private var returned = SlotBits()
+    /// The banks with requests whose answers were not returned: a bit for each.
+    private var busyBanks: UInt64 = 0
+    /// The number of slots that are not in use.
+    public private(set) var freeCount: Int
     /// The server's count of changed descriptions as `willSleep` and `disksHaveChanged` have seen it.
     private var changesBeforeSleep: UInt64 = 0
     private var changesSeen: UInt64
@@ -48,21 +52,18 @@ public struct BlockClient {
         (self.connection, self.server, self.events) = (connection, server, events)
         // A first call of `disksHaveChanged` returns true.
         changesSeen = ~connection.descriptionChanges
+        freeCount = connection.banks &* BlockConnectionLayout.slotsPerBank
         for bank in 0..<connection.banks {
             submitted[bank] = connection.submitted(bank)
             consumed[bank] = connection.consumed(bank)
+            let used = submitted[bank] ^ consumed[bank]
+            freeCount &-= used.nonzeroBitCount
+            if used != 0 { busyBanks |= 1 &<< UInt64(bank) }
         }
     }
 
     /// The number of slots.
     public var capacity: Int { connection.banks &* BlockConnectionLayout.slotsPerBank }
-
-    /// The number of slots that are free.
-    public var freeCount: Int {
-        var used = 0
-        for bank in 0..<connection.banks { used += (submitted[bank] ^ consumed[bank]).nonzeroBitCount }
-        return capacity - used
-    }
 
     /// Submits a request. The server performs it at the latest after the next `notify`. Returns its slot, or nil if no
     /// slot is free.
@@ -77,6 +78,8 @@ public struct BlockClient {
             connection.store(request, in: slot)
             submitted[bank] ^= slot.mask
             connection.setSubmitted(bank, submitted[bank])
+            busyBanks |= 1 &<< UInt64(truncatingIfNeeded: bank)
+            freeCount &-= 1
             return slot
         }
         return nil
@@ -100,20 +103,24 @@ public struct BlockClient {
     /// dies before it has released the slot, its next life gets the answer again.
     @inline(__always)
     public mutating func nextAnswer() -> Answer? {
-        for bank in 0..<connection.banks {
-            if seen[bank] == 0 {
-                let used = submitted[bank] ^ consumed[bank] ^ returned[bank]
-                guard used != 0 else { continue }
-                seen[bank] = used & ~(submitted[bank] ^ connection.answered(bank))
-            }
+        var banks = busyBanks
+        while banks != 0 {
+            let bank = banks.trailingZeroBitCount
+            banks &= banks &- 1
+            if seen[bank] == 0 { seen[bank] = unreturned(bank) & ~(submitted[bank] ^ connection.answered(bank)) }
             guard seen[bank] != 0 else { continue }
             let slot = BlockSlot(bank: bank, bit: seen[bank].trailingZeroBitCount)
             seen[bank] &= seen[bank] &- 1
             returned[bank] |= slot.mask
+            if unreturned(bank) == 0 { busyBanks &= ~(1 &<< UInt64(truncatingIfNeeded: bank)) }
             return Answer(slot: slot, status: connection.status(of: slot), cookie: cookie(of: slot))
         }
         return nil
     }
+
+    /// The slots of a bank that are in use and whose answers were not returned.
+    @inline(__always)
+    private func unreturned(_ bank: Int) -> UInt64 { submitted[bank] ^ consumed[bank] ^ returned[bank] }
 
     /// Frees a slot whose answer came, after the client has taken the data out of the window.
     @inline(__always)
@@ -121,6 +128,7 @@ public struct BlockClient {
         precondition(returned[slot.bank] & slot.mask != 0, "a slot is released without an answer")
         returned[slot.bank] ^= slot.mask
         consumed[slot.bank] ^= slot.mask
+        freeCount &+= 1
         connection.setConsumed(slot.bank, consumed[slot.bank])
     }
 
@@ -145,6 +153,7 @@ public struct BlockClient {
     /// Announces that the client will sleep. Returns true if the server will raise `events` when it answers or changes
     /// a description. Returns false if an answer waits already, and once after a change of descriptions, so that a
     /// client that then looks at the disks again sleeps through none.
+    @inline(__always)
     public mutating func willSleep() -> Bool {
         announceSleep()
         let changes = connection.descriptionChanges
@@ -153,10 +162,12 @@ public struct BlockClient {
             didWake()
             return false
         }
-        for bank in 0..<connection.banks {
-            let used = submitted[bank] ^ consumed[bank] ^ returned[bank]
+        var banks = busyBanks
+        while banks != 0 {
+            let bank = banks.trailingZeroBitCount
+            banks &= banks &- 1
             let answered = connection.server.loadWide(BlockConnectionLayout.answered &+ 8 &* bank)
-            if used & ~(submitted[bank] ^ answered) != 0 {
+            if unreturned(bank) & ~(submitted[bank] ^ answered) != 0 {
                 didWake()
                 return false
             }
@@ -164,10 +175,10 @@ public struct BlockClient {
         return true
     }
 
-    func announceSleep() { connection.client.store(1, BlockConnectionLayout.clientSleeps) }
+    @inline(__always) func announceSleep() { connection.client.store(1, BlockConnectionLayout.clientSleeps) }
 
     /// Ends the announcement. Until the next `willSleep` the server raises nothing.
-    public func didWake() { connection.client.store(0, BlockConnectionLayout.clientSleeps) }
+    @inline(__always) public func didWake() { connection.client.store(0, BlockConnectionLayout.clientSleeps) }
 
     /// Returns true if the server has changed a description since the last call, and at the first call.
     public mutating func disksHaveChanged() -> Bool {

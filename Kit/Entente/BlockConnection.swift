@@ -5,9 +5,10 @@ import ABI
 /// One bit for each slot of a connection.
 struct SlotBits {
     private var words = InlineArray<4, UInt64>(repeating: 0)
+    /// - Parameter bank: 0…3. Other numbers cannot come here, and would count modulo 4.
     @inline(__always) subscript(_ bank: Int) -> UInt64 {
-        get { words[bank] }
-        set { words[bank] = newValue }
+        get { words[bank & 3] }
+        set { words[bank & 3] = newValue }
     }
 }
 

@@ -16,9 +16,10 @@ public struct BlockServer {
     private var answered = SlotBits()
     /// The slots whose requests `nextRequest` has returned and that are not answered yet.
     private var taken = SlotBits()
-    /// The slots that `nextRequest` has seen and not returned yet. They are all returned before the server looks for
-    /// others, so that no slot waits for ever.
-    private var seen = SlotBits()
+    /// The bank at which `nextRequest` has looked last, and its slots that were seen and not returned yet. They are all
+    /// returned before the server looks at the next bank, so that no slot waits for ever.
+    private var bank: Int
+    private var seen: UInt64 = 0
     private var hasAnswered = false
 
     public init(of resource: Resource) {
@@ -30,6 +31,7 @@ public struct BlockServer {
     init(_ connection: BlockConnection, client: Notification, events: Events, clientNumber: UInt64) {
         (self.connection, self.client) = (connection, client)
         (self.events, self.clientNumber) = (events, clientNumber)
+        bank = connection.banks &- 1
         for bank in 0..<connection.banks { answered[bank] = connection.answered(bank) }
     }
 
@@ -45,19 +47,25 @@ public struct BlockServer {
     /// Returns the next request, or nil if there is none.
     @inline(__always)
     public mutating func nextRequest() -> Request? {
-        for bank in 0..<connection.banks {
-            if seen[bank] == 0 {
-                seen[bank] = (connection.submitted(bank) ^ answered[bank]) & ~taken[bank]
-            }
-            while seen[bank] != 0 {
-                let slot = BlockSlot(bank: bank, bit: seen[bank].trailingZeroBitCount)
-                seen[bank] &= seen[bank] &- 1
-                taken[bank] |= slot.mask
-                if let request = connection.request(in: slot) { return Request(slot: slot, request: request) }
-                answer(slot, .badRequest)
-            }
+        while seen != 0 || look() {
+            let slot = BlockSlot(bank: bank, bit: seen.trailingZeroBitCount)
+            seen &= seen &- 1
+            taken[bank] |= slot.mask
+            if let request = connection.request(in: slot) { return Request(slot: slot, request: request) }
+            answer(slot, .badRequest)
         }
         return nil
+    }
+
+    /// Looks for requests in the banks in turn. Returns false if there are none.
+    @inline(__always)
+    private mutating func look() -> Bool {
+        for _ in 0..<connection.banks {
+            bank = bank &+ 1 == connection.banks ? 0 : bank &+ 1
+            seen = (connection.submitted(bank) ^ answered[bank]) & ~taken[bank]
+            if seen != 0 { return true }
+        }
+        return false
     }
 
     /// Answers a request that `nextRequest` has returned. The client sees the answer at once, and wakes at the next
@@ -82,6 +90,7 @@ public struct BlockServer {
 
     /// Announces that the server will sleep. Returns true if the client will raise `events` when it submits requests,
     /// and false if a request waits already. A server of several clients calls it for each of them.
+    @inline(__always)
     public func willSleep() -> Bool {
         connection.server.store(1, BlockConnectionLayout.serverSleeps)
         for bank in 0..<connection.banks {
@@ -95,7 +104,7 @@ public struct BlockServer {
     }
 
     /// Ends the announcement. Until the next `willSleep` the client raises nothing.
-    public func didWake() { connection.server.store(0, BlockConnectionLayout.serverSleeps) }
+    @inline(__always) public func didWake() { connection.server.store(0, BlockConnectionLayout.serverSleeps) }
 
     /// Publishes the description of a disk, or nil if the disk is gone, and wakes the client if it sleeps.
     public mutating func publish(_ disk: BlockDisk?, as number: Int) {

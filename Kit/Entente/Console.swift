@@ -36,7 +36,8 @@ public struct Console {
     /// Takes a byte of input, or returns nil if there is none. A break of the line is a byte of 0.
     public func take() -> UInt8? { input.take() }
 
-    /// Takes a byte of input or a break of the line (`ConsoleQueue.breakCharacter`), or returns nil if there is neither.
+    /// Takes a byte of input or a break of the line (`ConsoleQueue.breakCharacter`), or returns nil if there is
+    /// neither.
     public func takeCharacter() -> UInt16? { input.takeCharacter() }
 
     public func write(_ text: StaticString) {

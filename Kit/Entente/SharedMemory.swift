@@ -63,16 +63,19 @@ public struct SharedMemory: @unchecked Sendable {
     }
 
     @inline(__always) private func wide(_ offset: Int) -> SharedWord<UInt64> {
+        // Offset and size are multiples of 8, so that all of the word lies inside if its first byte does. A negative
+        // offset counts as a large one.
         precondition(
-            offset >= 0 && offset & 7 == 0 && offset <= size - 8,
+            offset & 7 == 0 && UInt(bitPattern: offset) < UInt(bitPattern: size),
             "the component accesses an offset outside of the shared memory")
         // SAFETY: inside of the memory, aligned, and only atomic accesses are made of it.
         return unsafe SharedWord((base + offset).assumingMemoryBound(to: Atomic<UInt64>.self))
     }
 
     @inline(__always) private func narrow(_ offset: Int) -> SharedWord<UInt32> {
+        // As in `wide`.
         precondition(
-            offset >= 0 && offset & 7 == 0 && offset <= size - 8,
+            offset & 7 == 0 && UInt(bitPattern: offset) < UInt(bitPattern: size),
             "the component accesses an offset outside of the shared memory")
         // SAFETY: as in `wide`.
         return unsafe SharedWord((base + offset).assumingMemoryBound(to: Atomic<UInt32>.self))

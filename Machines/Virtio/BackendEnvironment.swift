@@ -40,6 +40,8 @@ public protocol BackendEnvironment {
     func isInUse(_ slot: Int) -> Bool
     /// Returns the request of a slot that is in use; nil if its words are none.
     func request(_ slot: Int) -> BlockRequest?
+    /// Returns true if storage has changed a description since the last call, and at the first call.
+    mutating func disksHaveChanged() -> Bool
     /// Returns the description of a disk; nil if storage does not serve it, or is changing the description.
     func disk(_ number: Int) -> BlockDisk?
 

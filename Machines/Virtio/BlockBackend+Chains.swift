@@ -23,8 +23,14 @@ extension BlockBackend {
     private func takeChains(_ slot: Int) -> Bool {
         guard slots[slot].isAttached else { return false }
         var budget = Self.chainsPerTurn
-        for turn in 0..<slots[slot].queueCount {
-            let queue = (slots[slot].firstQueue &+ turn) % slots[slot].queueCount
+        // The queues from `firstQueue` on come first, and then those before it.
+        let before: UInt64 = (1 &<< UInt64(slots[slot].firstQueue)) &- 1
+        var queuesToVisit = slots[slot].activeQueues & ~before
+        var later = slots[slot].activeQueues & before
+        while queuesToVisit | later != 0 {
+            if queuesToVisit == 0 { (queuesToVisit, later) = (later, 0) }
+            let queue = queuesToVisit.trailingZeroBitCount
+            queuesToVisit &= queuesToVisit &- 1
             let index = Self.index(slot, queue)
             while queues[index].isActive {
                 guard !slots[slot].isBroken else { return false }
@@ -34,7 +40,7 @@ extension BlockBackend {
                     return false
                 }
                 if budget == 0 {
-                    slots[slot].firstQueue = (queue &+ 1) % slots[slot].queueCount
+                    slots[slot].firstQueue = (queue &+ 1) & (VirtioPages.maximumQueues &- 1)
                     return true
                 }
                 do throws(QueueError) {
@@ -123,8 +129,9 @@ extension BlockBackend {
     /// Reads the header and decides on the request (5.2.6). Buffers may divide the bytes in any way (2.7.4).
     @inline(__always)
     private func readHeader(_ number: Int) throws(QueueError) {
-        let readable = table.size(of: number, isWritten: false)
-        let writable = table.size(of: number, isWritten: true)
+        let chain = table.chains[number]
+        let readable = table.size(of: number, chain, isWritten: false)
+        let writable = table.size(of: number, chain, isWritten: true)
         guard readable >= 16, writable >= 1 else { throw .shortChain }
         let header = bytes(of: number, at: 0)
         table.chains[number].sector = header.second
@@ -196,7 +203,8 @@ extension BlockBackend {
     private func identify(_ number: Int, room: UInt64) {
         let identity = slots[Int(table.chains[number].slot)].disk?.identity ?? InlineArray(repeating: 0)
         let length = min(room, 20)
-        table.forEachPiece(of: number, isWritten: true, offset: 0, length: length) { range, place in
+        table.forEachPiece(of: number, table.chains[number], isWritten: true, offset: 0, length: length) {
+            range, place in
             for index in 0..<range.size {
                 let byte = place &+ index
                 let value = identity[Int(byte >> 3)] >> (8 &* (byte & 7)) & 0xFF
@@ -222,7 +230,8 @@ extension BlockBackend {
     @inline(never)
     private func scatteredBytes(of number: Int, at offset: UInt64) -> (first: UInt64, second: UInt64) {
         var words: (first: UInt64, second: UInt64) = (0, 0)
-        table.forEachPiece(of: number, isWritten: false, offset: offset, length: 16) { range, place in
+        table.forEachPiece(of: number, table.chains[number], isWritten: false, offset: offset, length: 16) {
+            range, place in
             for index in 0..<range.size {
                 let byte = environment.ram.load(range.part(at: index, size: 1))
                 let position = place &+ index

@@ -38,7 +38,7 @@ extension BlockBackend {
             slots[slot].isBroken = false
             slots[slot].hasToldGuest = false
             slots[slot].hasNews = false
-            slots[slot].awaitedAcknowledgements = 0
+            awaitAcknowledgements(slot, 0)
         }
         for queue in 0..<slots[slot].queueCount {
             let index = Self.index(slot, queue)
@@ -46,6 +46,7 @@ extension BlockBackend {
             guard queues[index].life != life else { continue }
             if queues[index].isActive { slots[slot].stale &+= chainCount(slot, queue) }
             queues[index].isActive = false
+            slots[slot].activeQueues &= ~(1 &<< UInt64(queue))
             queues[index].life = life
             touched &= ~(1 &<< UInt64(index))
         }
@@ -95,6 +96,7 @@ extension BlockBackend {
         state.isActive = true
         state.queue.silence(environment.ram)
         queues[index] = state
+        slots[slot].activeQueues |= 1 &<< UInt64(queue)
         notified |= 1 &<< UInt64(slot)
     }
 

@@ -54,23 +54,27 @@ extension BlockBackend {
         count(environment.takeAcknowledgements() & ~(1 &<< UInt64(slot)))
         // A handler that has read the status just before acknowledges the interrupt before. The next acknowledgement
         // is for this one.
-        slots[slot].awaitedAcknowledgements = 2
+        awaitAcknowledgements(slot, 2)
         environment.raiseInterrupt(slot)
     }
 
     /// Clears the bits of configuration changes that guests have acknowledged.
     func takeAcknowledgements() {
-        var isAwaited = false
-        for slot in 0..<VirtioPages.slots where slots[slot].awaitedAcknowledgements > 0 { isAwaited = true }
-        guard isAwaited else { return }
         count(environment.takeAcknowledgements())
         close()
+    }
+
+    /// Sets the number of acknowledgements that the guest of a slot still has to make.
+    func awaitAcknowledgements(_ slot: Int, _ count: Int) {
+        slots[slot].awaitedAcknowledgements = count
+        let bit: UInt64 = 1 &<< UInt64(slot)
+        awaiting = count > 0 ? awaiting | bit : awaiting & ~bit
     }
 
     private func count(_ acknowledged: UInt64) {
         for slot in 0..<VirtioPages.slots
         where acknowledged & 1 &<< UInt64(slot) != 0 && slots[slot].awaitedAcknowledgements > 0 {
-            slots[slot].awaitedAcknowledgements &-= 1
+            awaitAcknowledgements(slot, slots[slot].awaitedAcknowledgements &- 1)
             guard slots[slot].awaitedAcknowledgements == 0, open(slot) else { continue }
             let status = environment.register(slot, VirtioRegister.interruptStatus)
             environment.setRegister(slot, VirtioRegister.interruptStatus, status & ~InterruptStatus.configuration)

@@ -43,7 +43,7 @@ extension BlockBackend {
         guard allowed > 0, let run = pages.take(min(count, allowed)) else { return false }
         let length = min(wanted, run.size)
         if chain.operation == .write {
-            table.forEachPiece(of: number, isWritten: false, offset: 16 &+ chain.submitted, length: length) {
+            table.forEachPiece(of: number, chain, isWritten: false, offset: 16 &+ chain.submitted, length: length) {
                 range, place in
                 environment.ram.copy(range, toWindow: run.offset &+ place)
             }
@@ -167,7 +167,7 @@ extension BlockBackend {
         if answer.status != .ok {
             table.chains[number].status = RequestStatus(answer.status)
         } else if chain.operation == .read, openIfLive(chain) {
-            table.forEachPiece(of: number, isWritten: true, offset: part.offset, length: part.length) {
+            table.forEachPiece(of: number, chain, isWritten: true, offset: part.offset, length: part.length) {
                 range, place in
                 environment.ram.copy(fromWindow: part.run.offset &+ place, to: range)
             }

@@ -40,6 +40,8 @@ public final class BlockBackend<Environment: BackendEnvironment> {
     var touched: UInt64 = 0
     /// The slots that need an interrupt in any case.
     var mustInterrupt: UInt64 = 0
+    /// The slots whose guests have to acknowledge a change of the configuration.
+    var awaiting: UInt64 = 0
     /// True if the control page has words that this life has not seen.
     var mustExamine = true
     var hasSubmitted = false
@@ -72,7 +74,8 @@ public final class BlockBackend<Environment: BackendEnvironment> {
         var hasNews = false
         /// True if the guest was told that the device needs a reset.
         var hasToldGuest = false
-        /// The number of acknowledgements after which the guest has seen the last change of the configuration.
+        /// The number of acknowledgements after which the guest has seen the last change of the configuration. While
+        /// it is not 0, the slot is in `awaiting`.
         var awaitedAcknowledgements = 0
         /// The number of chains of earlier lives of queues.
         var stale = 0
@@ -80,6 +83,8 @@ public final class BlockBackend<Environment: BackendEnvironment> {
         var oldRequests = 0
         /// The queue of which chains are taken first.
         var firstQueue = 0
+        /// The queues that are active: a bit for each.
+        var activeQueues: UInt64 = 0
     }
 
     struct QueueState {
@@ -113,7 +118,7 @@ public final class BlockBackend<Environment: BackendEnvironment> {
                 slots[slot].resets = resets
                 slots[slot].isBroken = environment.backend(slot, VirtioBackend.broken) == resets &+ 1
                 let status = environment.register(slot, VirtioRegister.interruptStatus)
-                if status & InterruptStatus.configuration != 0 { slots[slot].awaitedAcknowledgements = 2 }
+                if status & InterruptStatus.configuration != 0 { awaitAcknowledgements(slot, 2) }
             }
         }
         refreshDisks()
@@ -188,8 +193,8 @@ public final class BlockBackend<Environment: BackendEnvironment> {
     /// Does what remains before the backend sleeps.
     /// - Returns: true if another turn is needed.
     public func mustStayAwake() -> Bool {
-        refreshDisks()
-        takeAcknowledgements()
+        if environment.disksHaveChanged() { refreshDisks() }
+        if awaiting != 0 { takeAcknowledgements() }
         return notified != 0 || mustExamine
     }
 

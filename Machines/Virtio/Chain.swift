@@ -102,13 +102,15 @@ struct ChainTable {
     /// Calls `body` with the pieces of a chain's data from `offset` on, as ranges of guest memory and the place of each
     /// in the bytes that are asked for.
     /// - Parameters:
+    ///   - chain: the chain of this number. The function does not look it up, because the compiler would copy all
+    ///     chains for it.
     ///   - isWritten: true for the buffers that the device writes.
     ///   - offset: the offset in all bytes of these buffers.
     @inline(__always)
     func forEachPiece(
-        of number: Int, isWritten: Bool, offset: UInt64, length: UInt64, _ body: (GuestRange, UInt64) -> Void
+        of number: Int, _ chain: Chain, isWritten: Bool, offset: UInt64, length: UInt64,
+        _ body: (GuestRange, UInt64) -> Void
     ) {
-        let chain = chains[number]
         var index = isWritten ? Int(chain.readableCount) : 0
         let end = isWritten ? Int(chain.count) : Int(chain.readableCount)
         var skipped = offset
@@ -128,8 +130,8 @@ struct ChainTable {
     }
 
     /// Returns the number of bytes of the chain's buffers that the device reads or writes.
-    func size(of number: Int, isWritten: Bool) -> UInt64 {
-        let chain = chains[number]
+    @inline(__always)
+    func size(of number: Int, _ chain: Chain, isWritten: Bool) -> UInt64 {
         var size: UInt64 = 0
         let indices = isWritten ? Int(chain.readableCount)..<Int(chain.count) : 0..<Int(chain.readableCount)
         for index in indices { size &+= buffer(index, of: number).size }

@@ -73,6 +73,7 @@ struct PartitionSearch {
     /// The requests of the table that have no answer yet, and whether one has failed.
     var outstanding = 0
     var hasFailed = false
-    /// The partitions that clients use, with their sectors when they are known.
-    var partitions: [Int: Range<UInt64>] = [:]
+    /// The partitions that clients use and that exist, by their numbers. A dictionary would need floating-point
+    /// numbers.
+    var partitions: [(number: Int, sectors: Range<UInt64>)] = []
 }

@@ -2,7 +2,10 @@ import ABI
 import DiskPool
 
 /// A client of the storage component, with the disks that the plan gives it.
-public struct StorageClient<Source: BlockRequestSource> {
+///
+/// Clients, pools and lanes are classes, because the compiler would copy a whole structure for many reads of one of its
+/// properties.
+public final class StorageClient<Source: BlockRequestSource> {
     public var source: Source
     /// The number of its window in requests to the driver, and the size of the window in bytes.
     public let window: UInt16
@@ -26,7 +29,9 @@ public struct StorageDisk: Equatable, Sendable {
         case partition(Int)
     }
 
-    public var place: Place
+    public let place: Place
+    /// True if it is a disk of a pool.
+    let isInPool: Bool
     /// The number of the board's disk in the connection to the driver.
     public var boardDisk: Int
     public var isReadOnly: Bool
@@ -43,6 +48,7 @@ public struct StorageDisk: Equatable, Sendable {
 
     public init(_ place: Place, boardDisk: Int, isReadOnly: Bool) {
         (self.place, self.boardDisk, self.isReadOnly) = (place, boardDisk, isReadOnly)
+        isInPool = if case .pool = place { true } else { false }
     }
 }
 
@@ -63,8 +69,14 @@ struct StorageOperation<Slot> {
     var order: UInt64 = 0
 }
 
+/// A pool, in an object of its own, so that an optional one is read without a copy.
+final class OpenedPool<Memory: PoolMemory, Log: RecoveryLog> {
+    var pool: Pool<Memory, Log>
+    init(_ pool: Pool<Memory, Log>) { self.pool = pool }
+}
+
 /// A pool on a disk of the board.
-struct StoragePool<Memory: PoolMemory, Log: RecoveryLog> {
+final class StoragePool<Memory: PoolMemory, Log: RecoveryLog> {
     enum State: Equatable { case closed, opening, open, failed }
     let boardDisk: Int
     var state = State.closed
@@ -74,7 +86,8 @@ struct StoragePool<Memory: PoolMemory, Log: RecoveryLog> {
     /// The place of the memory in window 0.
     let offset: Int
     let log: Log
-    var pool: Pool<Memory, Log>?
+    /// The pool, once its disk is known.
+    var opened: OpenedPool<Memory, Log>?
     /// The second in which the pool last tried again what its disk had failed; nil if it has not tried.
     var lastAttempt: UInt64?
     // The events of which the observer has heard.

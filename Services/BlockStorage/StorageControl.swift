@@ -44,7 +44,7 @@ extension StorageServer {
         else { return nil }
         switch request(for: command, id: Self.controlID | UInt64(ticket), pool) {
         case .success(let request):
-            guard pools[pool].pool?.submit(request) == true else { return nil }
+            guard pools[pool].opened?.pool.submit(request) == true else { return nil }
             tickets[ticket] = StorageTicket(command: command, pool: pool, outcome: .running)
         case .failure(let outcome): tickets[ticket] = StorageTicket(command: nil, pool: pool, outcome: outcome)
         }
@@ -73,7 +73,7 @@ extension StorageServer {
     }
 
     private func openPool(on boardDisk: Int) -> Pool<Memory, Log>? {
-        pools.first { $0.boardDisk == boardDisk && $0.state == .open }?.pool
+        pools.first { $0.boardDisk == boardDisk && $0.state == .open }?.opened?.pool
     }
 
     private enum Request {
@@ -93,7 +93,7 @@ extension StorageServer {
     }
 
     private func request(for command: StorageCommand, id: UInt64, _ pool: Int) -> Request {
-        func index(_ name: PoolName) -> Int? { pools[pool].pool?.index(of: name) }
+        func index(_ name: PoolName) -> Int? { pools[pool].opened?.pool.index(of: name) }
         switch command {
         case .create(let name, let sectors, let hasChecksums):
             var options = DiskOptions(name: name, sectors: sectors)
@@ -129,7 +129,8 @@ extension StorageServer {
 
     /// Tells the clients of a disk its new size.
     private mutating func publishAgain(_ name: PoolName, _ pool: Int) {
-        guard let record = pools[pool].pool?.index(of: name), let sectors = pools[pool].pool?.record(record).sectors
+        guard let record = pools[pool].opened?.pool.index(of: name),
+            let sectors = pools[pool].opened?.pool.record(record).sectors
         else { return }
         for client in clients.indices {
             for number in clients[client].disks.indices
@@ -144,7 +145,6 @@ extension StorageServer {
 
 extension StorageDisk {
     fileprivate func isInPool(_ pool: Int, record: Int) -> Bool {
-        guard case .pool = place else { return false }
-        return self.pool == pool && self.record == record
+        isInPool && self.pool == pool && self.record == record
     }
 }

@@ -5,7 +5,7 @@ import ABI
 /// The server takes each request out of the client's connection at once, and keeps it here until its share permits to
 /// begin it. A disk of the board that does not answer therefore holds up its own lanes only. The queue has room for all
 /// requests of the connection, so that it is never full, and it is allocated once.
-struct StorageLane<Slot> {
+final class StorageLane<Slot> {
     let client: Int
     let boardDisk: Int
     /// The requests that are being performed, and their bytes.
@@ -25,14 +25,14 @@ struct StorageLane<Slot> {
 
     var first: (slot: Slot, request: BlockRequest)? { count > 0 ? waiting[head] : nil }
 
-    mutating func append(_ next: (slot: Slot, request: BlockRequest)) {
+    func append(_ next: (slot: Slot, request: BlockRequest)) {
         precondition(count < waiting.count, "a connection has more requests than slots")
         let place = head + count
         waiting[place < waiting.count ? place : place - waiting.count] = next
         count += 1
     }
 
-    mutating func removeFirst() {
+    func removeFirst() {
         waiting[head] = nil
         head = head + 1 == waiting.count ? 0 : head + 1
         count -= 1

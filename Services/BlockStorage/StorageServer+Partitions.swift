@@ -67,7 +67,10 @@ extension StorageServer {
         else { return false }
         for disk in clients.flatMap({ $0.disks }) where disk.boardDisk == boardDisk {
             guard case .partition(let number) = disk.place else { continue }
-            searches[index].partitions[number] = table.partition(number, capacity: capacity)
+            searches[index].partitions.removeAll { $0.number == number }
+            if let sectors = table.partition(number, capacity: capacity) {
+                searches[index].partitions.append((number, sectors))
+            }
         }
         return true
     }
@@ -75,7 +78,7 @@ extension StorageServer {
     mutating func openPartition(_ partition: Int, of board: BlockDisk, as number: Int, of client: Int) {
         let boardDisk = clients[client].disks[number].boardDisk
         guard let search = searches.first(where: { $0.boardDisk == boardDisk }), search.state == .done else { return }
-        guard let sectors = search.partitions[partition] else {
+        guard let sectors = search.partitions.first(where: { $0.number == partition })?.sectors else {
             clients[client].disks[number].isMissing = true
             return observer.note(.missing(client: client, disk: number))
         }

@@ -49,12 +49,12 @@ extension StorageServer {
         pool.passesDiscards = disk.features.contains(.discard)
         if disk.features.contains(.readOnly) { pool.readOnlyReason = .owner }
         pool.open()
-        pools[index].pool = pool
+        pools[index].opened = OpenedPool(pool)
         pools[index].state = .opening
     }
 
     private mutating func checkOpening(_ index: Int) {
-        guard let pool = pools[index].pool else { return }
+        guard let pool = pools[index].opened?.pool else { return }
         if pool.isMounted {
             pools[index].state = .open
             pools[index].reportedError = nil
@@ -62,7 +62,7 @@ extension StorageServer {
         } else if let failure = pool.mountFailure {
             pools[index].state = .failed
             // Another attempt can open the pool only if the disk has failed.
-            if failure != .device { pools[index].pool = nil }
+            if failure != .device { pools[index].opened = nil }
             guard pools[index].reportedError != failure else { return }
             pools[index].reportedError = failure
             observer.note(.notOpened(boardDisk: pools[index].boardDisk, failure))
@@ -77,7 +77,7 @@ extension StorageServer {
         case .partition(let partition): openPartition(partition, of: board, as: number, of: client)
         case .pool(let name):
             guard let index = pools.firstIndex(where: { $0.boardDisk == disk.boardDisk }),
-                pools[index].state == .open, let pool = pools[index].pool
+                pools[index].state == .open, let pool = pools[index].opened?.pool
             else { return }
             guard let record = pool.index(of: name) else {
                 clients[client].disks[number].isMissing = true
@@ -110,7 +110,7 @@ extension StorageServer {
 
     // MARK: Requests
 
-    mutating func beginPool(_ index: Int, _ disk: StorageDisk) -> Bool {
+    mutating func beginPool(_ index: Int, _ pool: Int, record: Int) -> Bool {
         let request = operations[index].request
         let operation: PoolRequest.Operation =
             switch request.operation {
@@ -122,18 +122,23 @@ extension StorageServer {
             }
         let isFlush = operation == .flush
         var next = PoolRequest(
-            id: UInt64(index), operation, disk: disk.record, sector: isFlush ? 0 : request.sector,
+            id: UInt64(index), operation, disk: record, sector: isFlush ? 0 : request.sector,
             count: isFlush ? 0 : Int(request.length) / 512, window: Int(clients[operations[index].client].window),
             offset: Int(request.offset))
         next.isDurable = request.forcesUnitAccess
-        return pools[disk.pool].pool?.submit(next) ?? false
+        return pools[pool].opened?.pool.submit(next) ?? false
     }
 
-    mutating func takePoolAnswers() -> Bool {
-        var hasTaken = false
-        for pool in pools.indices {
-            while let answer = pools[pool].pool?.nextAnswer() {
-                hasTaken = true
+    /// True if a pool has an answer that was not taken.
+    var havePoolAnswers: Bool {
+        for index in pools.indices where pools[index].opened?.pool.hasAnswer == true { return true }
+        return false
+    }
+
+    mutating func takePoolAnswers() {
+        for index in pools.indices {
+            guard let opened = pools[index].opened else { continue }
+            while let answer = opened.pool.nextAnswer() {
                 if answer.id >= Self.controlID {
                     controlFinished(answer)
                 } else {
@@ -141,7 +146,6 @@ extension StorageServer {
                 }
             }
         }
-        return hasTaken
     }
 
     private static func status(_ error: PoolError?) -> BlockStatus {
@@ -155,20 +159,20 @@ extension StorageServer {
         }
     }
 
-    /// Passes requests of the pools to the driver. Returns true if any was passed.
-    mutating func sendPoolRequests() -> Bool {
-        var hasSent = false
+    /// Passes requests of the pools to the driver.
+    mutating func sendPoolRequests() {
         for index in pools.indices {
-            while hasRoom(pools[index].boardDisk) {
-                guard let request = pools[index].pool?.nextDeviceRequest() else { break }
-                send(translate(request, of: index))
-                hasSent = true
+            guard let opened = pools[index].opened else { continue }
+            while opened.pool.hasDeviceRequest, hasRoom(pools[index].boardDisk) {
+                guard let request = opened.pool.nextDeviceRequest() else { break }
+                send(Self.translate(request, of: pools[index], index))
             }
         }
-        return hasSent
     }
 
-    private func translate(_ request: DeviceRequest, of pool: Int) -> BlockRequest {
+    private static func translate(
+        _ request: DeviceRequest, of pool: StoragePool<Memory, Log>, _ index: Int
+    ) -> BlockRequest {
         let operation: BlockOperation =
             switch request.kind {
             case .read: .read
@@ -178,12 +182,12 @@ extension StorageServer {
             }
         let (window, offset): (Int, Int) =
             switch request.place {
-            case .buffer(let offset): (0, pools[pool].offset + offset)
+            case .buffer(let offset): (0, pool.offset + offset)
             case .window(let window, let offset): (window, offset)
             }
         return BlockRequest(
-            operation, disk: UInt16(pools[pool].boardDisk), sector: request.sector,
+            operation, disk: UInt16(truncatingIfNeeded: pool.boardDisk), sector: request.sector,
             length: UInt32(request.count * PoolLayout.sectorSize), window: UInt16(window), offset: UInt32(offset),
-            cookie: DriverCookie.pool(pool, request.tag, pools[pool].boardDisk))
+            cookie: DriverCookie.pool(index, request.tag, pool.boardDisk))
     }
 }

@@ -3,41 +3,39 @@ import DiskPool
 
 // Pools with long work, and pools whose disk has failed for a while.
 extension StorageServer {
-    /// True if a pool has work left that needs no event. The owner then calls `run` again, after it has woken peers.
-    public var hasWork: Bool { pools.contains { $0.pool?.hasWork == true } }
-
-    /// True if a pool waits for its disk to work again.
-    public var hasTrouble: Bool { pools.contains { $0.pool?.hasTrouble == true } }
-
     /// Lets each pool do one step of its work, and try again what its disk has failed, at most once a second.
     mutating func continuePools() {
-        for index in pools.indices {
-            if pools[index].pool?.hasWork == true { pools[index].pool?.advance() }
-            guard pools[index].pool?.hasTrouble == true, pools[index].lastAttempt != second else { continue }
-            pools[index].lastAttempt = second
-            if pools[index].state == .failed {
+        for pool in pools {
+            guard let opened = pool.opened else { continue }
+            if opened.pool.hasWork { opened.pool.advance() }
+            guard opened.pool.hasTrouble, pool.lastAttempt != second else { continue }
+            pool.lastAttempt = second
+            if pool.state == .failed {
                 // The disks of the pool may yet come.
-                pools[index].state = .opening
+                pool.state = .opening
                 isOpen = false
             }
-            pools[index].pool?.retry()
+            opened.pool.retry()
         }
     }
 
-    /// Reports what has happened to the pools during this run.
+    /// Notes which pools have work or trouble left, and reports what has happened to them during this run.
     mutating func reportTrouble() {
-        for index in pools.indices {
-            guard let counters = pools[index].pool?.counters else { continue }
-            let boardDisk = pools[index].boardDisk
-            if counters.damaged != pools[index].reportedDamage {
-                pools[index].reportedDamage = counters.damaged
-                observer.note(.damaged(boardDisk: boardDisk, count: counters.damaged))
+        (hasWork, hasTrouble) = (false, false)
+        for pool in pools {
+            guard let opened = pool.opened else { continue }
+            if opened.pool.hasWork { hasWork = true }
+            if opened.pool.hasTrouble { hasTrouble = true }
+            let damaged = opened.pool.counters.damaged
+            if damaged != pool.reportedDamage {
+                pool.reportedDamage = damaged
+                observer.note(.damaged(boardDisk: pool.boardDisk, count: damaged))
             }
-            let hasFailed = pools[index].pool?.hasFailedCommit == true
-            guard hasFailed != pools[index].hasReportedFailure else { continue }
-            pools[index].hasReportedFailure = hasFailed
-            if !hasFailed { pools[index].lastAttempt = nil }
-            observer.note(hasFailed ? .stopped(boardDisk: boardDisk) : .resumed(boardDisk: boardDisk))
+            let hasFailed = opened.pool.hasFailedCommit
+            guard hasFailed != pool.hasReportedFailure else { continue }
+            pool.hasReportedFailure = hasFailed
+            if !hasFailed { pool.lastAttempt = nil }
+            observer.note(hasFailed ? .stopped(boardDisk: pool.boardDisk) : .resumed(boardDisk: pool.boardDisk))
         }
     }
 }

@@ -3,7 +3,7 @@ import ABI
 // Requests for whole disks of the board and for partitions. They go to the driver as they are, with the number of the
 // client's window.
 extension StorageServer {
-    mutating func beginWhole(_ index: Int, _ disk: StorageDisk) -> Bool {
+    mutating func beginWhole(_ index: Int) -> Bool {
         if operations[index].request.operation == .flush, hasOlder(index) {
             operations[index].stage = .waiting
             waitingFlushes += 1
@@ -25,14 +25,15 @@ extension StorageServer {
     private mutating func sendWhole(_ index: Int, _ operation: BlockOperation) -> Bool {
         let client = clients[operations[index].client]
         let request = operations[index].request
-        let disk = client.disks[Int(request.disk)]
-        guard hasRoom(disk.boardDisk) else { return false }
+        let boardDisk = client.disks[Int(request.disk)].boardDisk
+        guard hasRoom(boardDisk) else { return false }
+        let isFlush = operation == .flush
         send(
             BlockRequest(
-                operation, disk: UInt16(disk.boardDisk),
-                sector: operation == .flush ? 0 : disk.start + request.sector,
-                length: operation == .flush ? 0 : request.length,
-                window: client.window, offset: request.offset, cookie: DriverCookie.operation(index, disk.boardDisk)))
+                operation, disk: UInt16(truncatingIfNeeded: boardDisk),
+                sector: isFlush ? 0 : client.disks[Int(request.disk)].start + request.sector,
+                length: isFlush ? 0 : request.length,
+                window: client.window, offset: request.offset, cookie: DriverCookie.operation(index, boardDisk)))
         return true
     }
 
@@ -51,15 +52,12 @@ extension StorageServer {
         finish(index, status)
     }
 
-    /// Sends each flush whose older requests are finished. Returns true if any was sent.
-    mutating func sendWaitingFlushes() -> Bool {
-        var hasSent = false
+    /// Sends each flush whose older requests are finished.
+    mutating func sendWaitingFlushes() {
         for index in operations.indices where operations[index].stage == .waiting && !hasOlder(index) {
             guard sendWhole(index, .flush) else { continue }
             operations[index].stage = .running
             waitingFlushes -= 1
-            hasSent = true
         }
-        return hasSent
     }
 }

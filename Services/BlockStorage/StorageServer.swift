@@ -23,7 +23,7 @@ public struct StorageServer<
     /// The disks of the board, by their numbers.
     var boardDisks: [StorageBoardDisk] = []
     /// The number of them that clients use.
-    var usedDisks = 0
+    let usedDisks: Int
     /// The searches for partitions. Each has its own part of `partitionMemory`.
     var searches: [PartitionSearch] = []
     var partitionMemory: (memory: Memory, offset: Int)?
@@ -41,6 +41,10 @@ public struct StorageServer<
     var waitingFlushes = 0
     /// The number of requests for one disk of the board that are performed at once.
     let operationsPerDisk: Int
+    /// True if a pool has work left that needs no event. The owner then calls `run` again, after it has woken peers.
+    public internal(set) var hasWork = false
+    /// True if a pool waits for its disk to work again.
+    public internal(set) var hasTrouble = false
     /// True once every pool and every disk is open, or never will be.
     var isOpen = false
 
@@ -51,8 +55,10 @@ public struct StorageServer<
         (self.clients, self.driver, self.observer) = (clients, driver, observer)
         operationsPerDisk = operations
         (self.operations, freeOperations) = ([], [])
+        var used: [Int] = []
+        for disk in clients.flatMap({ $0.disks }) where !used.contains(disk.boardDisk) { used.append(disk.boardDisk) }
+        usedDisks = max(1, used.count)
         for client in clients.indices { addLanes(of: client) }
-        usedDisks = max(1, boardDisks.count { $0.lanes > 0 })
         self.operations = [StorageOperation](repeating: StorageOperation(), count: operations * usedDisks)
         freeOperations = self.operations.indices.reversed().map { $0 }
     }
@@ -108,16 +114,17 @@ public struct StorageServer<
     /// Does everything that can be done now.
     public mutating func run() {
         continuePools()
-        var goesOn = true
-        while goesOn {
-            goesOn = takeDriverAnswers()
+        repeat {
+            takeDriverAnswers()
             if !isOpen { openDisks() }
             if driver.disksHaveChanged() { publishChanges() }
-            if takePoolAnswers() { goesOn = true }
-            if takeRequests() { goesOn = true }
-            if waitingFlushes > 0, sendWaitingFlushes() { goesOn = true }
-            if sendPoolRequests() { goesOn = true }
-        }
+            takePoolAnswers()
+            takeRequests()
+            if waitingFlushes > 0 { sendWaitingFlushes() }
+            sendPoolRequests()
+            // Whatever an answer of a pool makes possible is done in another round. All else that a round cannot do
+            // waits for a peer, whose news the owner finds before it sleeps.
+        } while havePoolAnswers
         reportTrouble()
     }
 
@@ -145,10 +152,8 @@ public struct StorageServer<
 
     // MARK: Answers of the driver
 
-    private mutating func takeDriverAnswers() -> Bool {
-        var hasTaken = false
+    private mutating func takeDriverAnswers() {
         while let (cookie, status) = driver.takeAnswer() {
-            hasTaken = true
             let owner = Int(cookie >> 32 & 0xFF_FFFF)
             let number = UInt32(truncatingIfNeeded: cookie)
             boardDisks[Int(cookie >> 56)].underWay -= 1
@@ -157,10 +162,9 @@ public struct StorageServer<
             } else if owner == DriverCookie.tableOwner {
                 partitionTableRead(Int(number), status)
             } else if pools.indices.contains(owner - 2) {
-                pools[owner - 2].pool?.deviceFinished(number, succeeded: status == .ok)
+                pools[owner - 2].opened?.pool.deviceFinished(number, succeeded: status == .ok)
             }
         }
-        return hasTaken
     }
 
     // MARK: Operations
@@ -168,7 +172,8 @@ public struct StorageServer<
     /// Answers an operation's request, and frees the operation.
     mutating func finish(_ index: Int, _ status: BlockStatus) {
         let operation = operations[index]
-        operations[index] = StorageOperation()
+        operations[index].stage = .free
+        operations[index].slot = nil
         freeOperations.append(index)
         leave(operation)
         if let slot = operation.slot { answer(operation.client, slot, operation.request, status) }
@@ -183,13 +188,14 @@ public struct StorageServer<
 
     /// Returns the answer to a request that can be answered at once; nil if the request has to be performed.
     func earlyAnswer(_ request: BlockRequest, of client: Int) -> BlockStatus? {
-        guard clients[client].disks.indices.contains(Int(request.disk)),
-            let disk = clients[client].disks[Int(request.disk)].description
+        let client = clients[client]
+        guard client.disks.indices.contains(Int(request.disk)),
+            let disk = client.disks[Int(request.disk)].description
         else { return .noDisk }
         guard request.operation != .flush else { return nil }
         let isTransfer = request.operation == .read || request.operation == .write
         guard !isTransfer || request.window == 0,
-            !isTransfer || UInt64(request.offset) + UInt64(request.length) <= clients[client].windowSize,
+            !isTransfer || UInt64(request.offset) + UInt64(request.length) <= client.windowSize,
             request.sector <= disk.capacity, UInt64(request.length / 512) <= disk.capacity - request.sector
         else { return .badRequest }
         if request.operation != .read, disk.features.contains(.readOnly) { return .readOnly }

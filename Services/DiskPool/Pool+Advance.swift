@@ -16,17 +16,19 @@ extension Pool {
     }
 
     private mutating func requestStepFinished(_ index: Int, _ succeeded: Bool) {
-        guard requests.indices.contains(index), requests[index].outstanding > 0 else { return }
-        requests[index].outstanding -= 1
-        states[requests[index].request.disk].deviceRequests -= 1
-        if !succeeded { requests[index].fail(.device) }
-        if requests[index].stage == .flushing {
-            deviceFlushed(requests[index].mark, succeeded)
+        guard requests.indices.contains(index) else { return }
+        let request = requests[index]
+        guard request.outstanding > 0 else { return }
+        request.outstanding -= 1
+        states[request.request.disk].deviceRequests -= 1
+        if !succeeded { request.fail(.device) }
+        if request.stage == .flushing {
+            deviceFlushed(request.mark, succeeded)
             if !succeeded { tellOfLostFlush(index) }
-        } else if requests[index].request.operation == .write {
-            dataWritten(requests[index].request.disk)
+        } else if request.request.operation == .write {
+            dataWritten(request.request.disk)
         }
-        if requests[index].outstanding == 0, !requests[index].isStalled { continueRequest(index) }
+        if request.outstanding == 0, !request.isStalled { continueRequest(index) }
     }
 
     /// Goes on with work that was left because it was too much for one call. The owner calls it while `hasWork`.
@@ -70,10 +72,11 @@ extension Pool {
     /// Continues a request none of whose device requests is under way, and puts it on the list if it waits.
     mutating func continueRequest(_ index: Int) {
         advance(index)
-        guard requests[index].isActive, requests[index].outstanding == 0 else { return }
-        requests[index].isStalled = true
+        let request = requests[index]
+        guard request.isActive, request.outstanding == 0 else { return }
+        request.isStalled = true
         var place = stalled.count
-        while place > 0, requests[stalled[place - 1]].order > requests[index].order { place -= 1 }
+        while place > 0, requests[stalled[place - 1]].order > request.order { place -= 1 }
         stalled.insert(index, at: place)
     }
 }

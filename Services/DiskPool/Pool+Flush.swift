@@ -71,8 +71,8 @@ extension Pool {
         for disk in states.indices where states[disk].isUnflushed { states[disk].hasLostFlush = true }
     }
 
-    /// Notes that the client of a flush's disk learns of its failure by this flush. If a write has ended since the flush
-    /// was sent, the next one has to tell of that write.
+    /// Notes that the client of a flush's disk learns of its failure by this flush. If a write has ended since the
+    /// flush was sent, the next one has to tell of that write.
     mutating func tellOfLostFlush(_ index: Int) {
         guard requests[index].mark == writes.ended else { return }
         states[requests[index].request.disk].hasLostFlush = false

@@ -2,10 +2,11 @@
 // request reads all of it, and otherwise in a buffer.
 extension Pool {
     mutating func read(_ index: Int) {
-        if requests[index].done == 0, !check(index) { return }
-        let disk = requests[index].request.disk
-        if requests[index].outstanding == 0 { requests[index].era = era }
-        while requests[index].done < requests[index].request.count {
+        let request = requests[index]
+        if request.done == 0, !check(index) { return }
+        let disk = request.request.disk
+        if request.outstanding == 0 { request.era = era }
+        while request.done < request.request.count {
             guard hasRoomForData else { return sendRun(index) }
             let piece = nextPiece(index)
             let found: MapEntry
@@ -17,14 +18,14 @@ extension Pool {
             if records[disk].hasChecksums, found.valid & piece.mask != 0 {
                 sendRun(index)
                 // One unit at a time is verified, after everything before it has ended.
-                guard requests[index].outstanding == 0 else { return }
+                guard request.outstanding == 0 else { return }
                 return readChecked(index, found, piece)
             }
             readPiece(index, found, piece)
-            requests[index].done += piece.count
+            request.done += piece.count
         }
         sendRun(index)
-        if requests[index].outstanding == 0 { finish(index, requests[index].error) }
+        if request.outstanding == 0 { finish(index, request.error) }
     }
 
     /// Reads the sectors of a unit that hold data, and clears the others in the window.

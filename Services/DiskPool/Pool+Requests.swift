@@ -4,14 +4,13 @@ extension Pool {
     public mutating func submit(_ request: PoolRequest) -> Bool {
         guard isMounted, answers.room > requests.count - idle.count, let index = idle.popLast() else { return false }
         order += 1
-        requests[index].request = request
-        requests[index].order = order
-        requests[index].era = era
+        let entry = requests[index]
+        (entry.request, entry.order, entry.era) = (request, order, era)
         switch request.operation {
-        case .read, .write, .discard, .flush: requests[index].stage = .lookup
-        default: requests[index].stage = .control(.begin)
+        case .read, .write, .discard, .flush: entry.stage = .lookup
+        default: entry.stage = .control(.begin)
         }
-        if requests[index].isChange, records.indices.contains(request.disk) { states[request.disk].changes += 1 }
+        if entry.isChange, records.indices.contains(request.disk) { states[request.disk].changes += 1 }
         continueRequest(index)
         advanceAll()
         return true
@@ -19,32 +18,34 @@ extension Pool {
 
     /// Answers a request, and gives back everything that it holds.
     mutating func finish(_ index: Int, _ error: PoolError?) {
-        let disk = requests[index].request.disk
-        if requests[index].bounce >= 0 { cache.release(requests[index].bounce) }
-        for position in requests[index].targets.indices where requests[index].isFresh[position] {
-            untake(requests[index].targets[position])
+        let request = requests[index]
+        let disk = request.request.disk
+        if request.bounce >= 0 { cache.release(request.bounce) }
+        for position in request.targets.indices where request.isFresh[position] {
+            untake(request.targets[position])
             states[disk].taken -= 1
         }
-        if !requests[index].targets.isEmpty { locks -= 1 }
-        if requests[index].isWriter { states[disk].writers -= 1 }
-        if requests[index].isChange, states.indices.contains(disk) { states[disk].changes -= 1 }
-        answers.append(PoolAnswer(id: requests[index].request.id, error: error, record: requests[index].result))
-        requests[index].reset()
+        if !request.targets.isEmpty { locks -= 1 }
+        if request.isWriter { states[disk].writers -= 1 }
+        if request.isChange, states.indices.contains(disk) { states[disk].changes -= 1 }
+        answers.append(PoolAnswer(id: request.request.id, error: error, record: request.result))
+        request.reset()
         idle.append(index)
         hasReleased = true
     }
 
     /// Continues one request, none of whose device requests is under way.
     mutating func advance(_ index: Int) {
-        if let error = requests[index].error { return finish(index, error) }
-        switch requests[index].stage {
+        let request = requests[index]
+        if let error = request.error { return finish(index, error) }
+        switch request.stage {
         case .idle: return
         case .lookup: lookUp(index)
         case .writing:
-            requests[index].stage = .publishing
+            request.stage = .publishing
             publish(index)
         case .publishing: publish(index)
-        case .copying: requests[index].request.operation == .read ? readCopied(index) : mergeCopied(index)
+        case .copying: request.request.operation == .read ? readCopied(index) : mergeCopied(index)
         case .verifying: readVerified(index)
         case .durable: makeDurable(index)
         case .flushing: finish(index, nil)
@@ -63,9 +64,9 @@ extension Pool {
 
     /// Returns true if the request's disk exists and its range lies inside. Otherwise answers the request.
     mutating func check(_ index: Int) -> Bool {
-        let (disk, sector) = (requests[index].request.disk, requests[index].request.sector)
-        let count = requests[index].request.count
-        if let error = refusal(disk, isChange: requests[index].isChange) {
+        let request = requests[index]
+        let (disk, sector, count) = (request.request.disk, request.request.sector, request.request.count)
+        if let error = refusal(disk, isChange: request.isChange) {
             finish(index, error)
             return false
         }
@@ -77,6 +78,7 @@ extension Pool {
         return true
     }
 
+    @inline(__always)
     private func refusal(_ disk: Int, isChange: Bool) -> PoolError? {
         guard records.indices.contains(disk) else { return .noSuchDisk }
         if states[disk].isDamaged { return .damaged }
@@ -123,38 +125,41 @@ extension Pool {
 
     /// Returns the next part of a request that lies in one unit.
     func nextPiece(_ index: Int) -> Piece {
-        let done = requests[index].done
-        let sector = requests[index].request.sector + UInt64(done)
+        let request = requests[index]
+        let done = request.done
+        let sector = request.request.sector + UInt64(done)
         let from = Int(sector % UInt64(PoolLayout.sectorsPerUnit))
-        let count = min(PoolLayout.sectorsPerUnit - from, requests[index].request.count - done)
+        let count = min(PoolLayout.sectorsPerUnit - from, request.request.count - done)
         return Piece(
             unit: sector / UInt64(PoolLayout.sectorsPerUnit), from: from, count: count,
-            offset: requests[index].request.offset + done * PoolLayout.sectorSize)
+            offset: request.request.offset + done * PoolLayout.sectorSize)
     }
 
     /// Adds a transfer to the request's run, after sending the run if the transfer does not continue it.
     mutating func transfer(
         _ index: Int, _ kind: DeviceRequest.Kind, _ sector: UInt64, _ count: Int, _ offset: Int
     ) {
-        let run = requests[index].run
+        let request = requests[index]
+        let run = request.run
         if run.count > 0, run.kind == kind, run.sector + UInt64(run.count) == sector,
             run.offset + run.count * PoolLayout.sectorSize == offset
         {
-            requests[index].run.count += count
+            request.run.count += count
             return
         }
         sendRun(index)
-        requests[index].run = Request.Run(kind: kind, sector: sector, count: count, offset: offset)
+        request.run = Request.Run(kind: kind, sector: sector, count: count, offset: offset)
     }
 
     /// Sends the request's run to the device.
     mutating func sendRun(_ index: Int) {
-        let run = requests[index].run
+        let request = requests[index]
+        let run = request.run
         guard run.count > 0 else { return }
-        let place = DeviceRequest.Place.window(requests[index].request.window, offset: run.offset)
+        let place = DeviceRequest.Place.window(request.request.window, offset: run.offset)
         send(run.kind, run.sector, run.count, place, .request(index))
-        requests[index].outstanding += 1
-        requests[index].run.count = 0
+        request.outstanding += 1
+        request.run.count = 0
     }
 
     /// Fails a request after its device requests have ended.

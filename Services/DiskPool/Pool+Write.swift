@@ -4,9 +4,10 @@
 extension Pool {
     mutating func write(_ index: Int) {
         guard becomeWriter(index) else { return }
-        let disk = requests[index].request.disk
-        if requests[index].outstanding == 0 { requests[index].era = era }
-        while requests[index].done < requests[index].request.count {
+        let request = requests[index]
+        let disk = request.request.disk
+        if request.outstanding == 0 { request.era = era }
+        while request.done < request.request.count {
             guard hasRoomForData else { return sendRun(index) }
             let piece = nextPiece(index)
             let before: MapEntry
@@ -21,12 +22,12 @@ extension Pool {
             }
             let sector = PoolLayout.firstSector(of: before.unit) + UInt64(piece.from)
             transfer(index, .write, sector, piece.count, piece.offset)
-            requests[index].done += piece.count
+            request.done += piece.count
         }
         sendRun(index)
-        guard requests[index].outstanding == 0 else { return }
-        if let error = requests[index].error { return finish(index, error) }
-        guard requests[index].request.isDurable else { return finish(index, nil) }
+        guard request.outstanding == 0 else { return }
+        if let error = request.error { return finish(index, error) }
+        guard request.request.isDurable else { return finish(index, nil) }
         beginDurable(index)
     }
 

@@ -39,7 +39,7 @@ public struct Pool<Memory: PoolMemory, Log: RecoveryLog> {
     var records: [DiskRecord]
     var states: [DiskState]
     var cache: NodeCache
-    var requests: [Request]
+    let requests: [Request]
     /// The indices of requests without work.
     var idle: [Int]
     /// The requests that wait for something other than the device, in the order of their arrival.
@@ -92,7 +92,7 @@ public struct Pool<Memory: PoolMemory, Log: RecoveryLog> {
         self.records = [DiskRecord](repeating: DiskRecord(), count: records)
         states = [DiskState](repeating: DiskState(), count: records)
         cache = NodeCache(count: slots)
-        self.requests = [Request](repeating: Request(), count: requests)
+        self.requests = (0..<requests).map { _ in Request() }
         idle = (0..<requests).reversed()
         space = SpaceMap(units: units)
         outbox = BoundedQueue(capacity: requests * 2 + 512)
@@ -103,6 +103,10 @@ public struct Pool<Memory: PoolMemory, Log: RecoveryLog> {
 
     /// Returns the next request for the device, and forgets it.
     public mutating func nextDeviceRequest() -> DeviceRequest? { outbox.removeFirst() }
+
+    /// True if `nextDeviceRequest` or `nextAnswer` returns something.
+    public var hasDeviceRequest: Bool { outbox.count > 0 }
+    public var hasAnswer: Bool { answers.count > 0 }
 
     /// Returns the next answer for a client, and forgets it.
     public mutating func nextAnswer() -> PoolAnswer? { answers.removeFirst() }

@@ -1,5 +1,6 @@
-/// A request in progress.
-struct Request {
+/// A request in progress. The pool makes an object for each request that it can have at once, when it begins, so that a
+/// step changes one field without a look at the others.
+final class Request {
     enum Stage: Equatable {
         case idle
         /// Looks for the units of the next sectors.
@@ -77,15 +78,22 @@ struct Request {
     var isActive: Bool { stage != .idle }
     var isChange: Bool { request.operation == .write || request.operation == .discard }
 
-    mutating func fail(_ error: PoolError) { if self.error == nil { self.error = error } }
+    func fail(_ error: PoolError) { if self.error == nil { self.error = error } }
 
     /// Makes the slot free for another request. The arrays keep their memory.
-    mutating func reset() {
-        let (targets, isFresh) = (self.targets, self.isFresh)
-        self = Request()
-        (self.targets, self.isFresh) = (targets, isFresh)
-        self.targets.removeAll(keepingCapacity: true)
-        self.isFresh.removeAll(keepingCapacity: true)
+    func reset() {
+        (stage, error) = (.idle, nil)
+        (done, outstanding, run.count) = (0, 0, 0)
+        (isWriter, isStalled) = (false, false)
+        result = 0
+        if !targets.isEmpty {
+            targets.removeAll(keepingCapacity: true)
+            isFresh.removeAll(keepingCapacity: true)
+        }
+        (first, segmentSectors, check, source) = (0, 0, 0, .none)
+        bounce = -1
+        (commit, mark, failures) = (0, 0, 0)
+        predecessor = (-1, 0)
     }
 
     /// Returns whether the request has locked a virtual unit.

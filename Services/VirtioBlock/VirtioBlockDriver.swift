@@ -134,6 +134,8 @@ public struct VirtioBlockDriver<Registers: VirtioRegisters, Memory: VirtioMemory
         return nil
     }
 
+    // It is inlined, because a call would get a copy of the driver.
+    @inline(__always)
     private func refusal(of request: DeviceRequest) -> BlockStatus? {
         guard let disk else { return .noDisk }
         guard isWorking else { return .ioError }

@@ -90,8 +90,12 @@ import Testing
         }.expect(isTaken: false, .notified)
     }
 
-    @Test(arguments: [(100, 0), (0, 100)]) func budgetsAreNot(budgets: (UInt64, UInt64)) {
-        PathComparison { Parts($0, waiterBudget: budgets.0, nextBudget: budgets.1).wait() }.expect(isTaken: false)
+    @Test(arguments: [(100, 0), (0, 100), (100, 100), (20, 300)]) func budgetsAre(budgets: (UInt64, UInt64)) {
+        PathComparison { Parts($0, waiterBudget: budgets.0, nextBudget: budgets.1).wait() }.expect(isTaken: true)
+    }
+
+    @Test(arguments: [99, 100, 101] as [UInt64]) func aBudgetThatEndsIsNot(ticks: UInt64) {
+        PathComparison(afterTicks: ticks) { Parts($0, waiterBudget: 100).wait() }.expect(isTaken: ticks < 100)
     }
 
     @Test func nobodyElseIsNot() {

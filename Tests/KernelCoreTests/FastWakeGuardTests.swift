@@ -176,12 +176,50 @@ import Testing
         }.expect(isTaken: true)
     }
 
-    @Test(arguments: [10, 9]) func aSignalToOneThatIsNoMoreUrgentIsNot(priority: UInt64) {
-        PathComparison { Parts($0, waiter: priority).signal() }.expect(isTaken: false)
+    /// The signalling thread goes on. An equal gets the core when the slice is over.
+    @Test(arguments: [10, 9], [10, 999, 1000, 1001] as [UInt64])
+    func aSignalToOneThatIsNoMoreUrgentIsTaken(priority: UInt64, ticks: UInt64) {
+        PathComparison(afterTicks: ticks) { Parts($0, waiter: priority).signal() }.expect(isTaken: true)
     }
 
-    @Test(arguments: [(100, 0), (0, 100)]) func budgetsAreNot(budgets: (UInt64, UInt64)) {
-        PathComparison { Parts($0, waiterBudget: budgets.0, runnerBudget: budgets.1).signal() }.expect(isTaken: false)
+    /// The woken thread goes behind its equals.
+    @Test func anEqualGoesBehindOthers() {
+        PathComparison { fixture in
+            var parts = Parts(fixture, waiter: 10)
+            fixture.raiseRoot()
+            parts.others = [fixture.makeThread(priority: 10)]
+            fixture.sleepRoot()
+            return parts.signal()
+        }.expect(isTaken: true)
+    }
+
+    @Test(arguments: [(100, 0), (0, 100), (100, 100), (20, 300)]) func budgetsAre(budgets: (UInt64, UInt64)) {
+        PathComparison { Parts($0, waiterBudget: budgets.0, runnerBudget: budgets.1).signal() }.expect(isTaken: true)
+        PathComparison { Parts($0, waiter: 10, waiterBudget: budgets.0, runnerBudget: budgets.1).signal() }
+            .expect(isTaken: true)
+    }
+
+    /// The signalling thread has used up its budget, and the timer's interrupt has not come yet.
+    @Test(arguments: [99, 100, 101] as [UInt64]) func aBudgetThatEndsIsNot(ticks: UInt64) {
+        PathComparison(afterTicks: ticks) { fixture in
+            let parts = Parts(fixture, runnerBudget: 100)
+            #expect(fixture.current() == parts.runner.context)
+            return parts.signal()
+        }.expect(isTaken: ticks < 100)
+    }
+
+    /// A thread whose budget is used up has to wait for its period's end.
+    @Test(arguments: [20, 10, 9] as [UInt64]) func anExhaustedThreadIsNot(priority: UInt64) {
+        PathComparison { fixture in
+            let parts = Parts(fixture, waiter: priority, waiterBudget: 100)
+            fixture.wait(parts.runner)
+            fixture.raise(parts.waiter.notification)
+            fixture.model.advance(by: 100)
+            fixture.wait(parts.waiter)
+            fixture.raise(parts.runner.notification)
+            #expect(fixture.current() == parts.runner.context)
+            return parts.signal()
+        }.expect(isTaken: false)
     }
 
     @Test func noBitsAreNot() {

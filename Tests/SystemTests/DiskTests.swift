@@ -111,7 +111,7 @@ extension SystemTests {
         /// queue works, with the write cache on and off.
         private func checkAttributes(_ system: RunningSystem) throws {
             let facts = try system.run(
-                "cd /sys/block/vda; cat serial size mq/*/cpu_list cache_type queue/write_cache", on: "web")
+                "cd /sys/block/vda; cat serial; echo; cat size mq/*/cpu_list cache_type queue/write_cache", on: "web")
             #expect(facts.output == "web.root\n65536\n0\n1\nwrite back\nwrite back\n")
             let work = [
                 "for type in through back; do echo write $type >/sys/block/vda/cache_type;",

@@ -7,8 +7,8 @@ import Testing
 @testable import Tool
 
 extension SystemTests {
-    /// Everything that can go wrong below a pool goes wrong in one system: the board's disk fails at sectors of data and
-    /// of metadata, and in a flush; bits of data and of metadata have flipped; and the pool gets full.
+    /// Everything that can go wrong below a pool goes wrong in one system: the board's disk fails at sectors of data
+    /// and of metadata, and in a flush; bits of data and of metadata have flipped; and the pool gets full.
     ///
     /// Each requester gets an error and the log a line. Nobody gets a wrong answer or waits for ever, and the other
     /// machine goes on.

@@ -17,9 +17,8 @@ extension SystemTests {
             var numbers: Set<String> = []
             func readStart(of machine: String) throws {
                 let line = try system.wait(for: "refused\r", on: machine)
-                let found = try #require(
-                    line.firstMatch(
-                        of: /seed ([0-9a-f]{64}) version 65536 numbers ([0-9a-f]{48}) short 0 0 [01] refused/))
+                let pattern = /seed ([0-9a-f]{64}) version 65536 numbers ([0-9a-f]{48}) short 0 0 [01] refused/
+                let found = try #require(line.firstMatch(of: pattern))
                 #expect(numbers.insert(String(found.1)).inserted && numbers.insert(String(found.2)).inserted)
             }
             for _ in 0..<3 { for machine in ["one", "two"] { try readStart(of: machine) } }

@@ -141,6 +141,8 @@ final class World {
 struct TestEnvironment: BackendEnvironment {
     let world: World
     let life: Int
+    /// The descriptions as `disksHaveChanged` has seen them last.
+    private var seen: [BlockDisk?]?
 
     init(_ world: World) { (self.world, life) = (world, world.life) }
 
@@ -181,6 +183,10 @@ struct TestEnvironment: BackendEnvironment {
     }
     func isInUse(_ slot: Int) -> Bool { world.connection[slot].request != nil }
     func request(_ slot: Int) -> BlockRequest? { world.connection[slot].request }
+    mutating func disksHaveChanged() -> Bool {
+        defer { seen = world.disks }
+        return seen != world.disks
+    }
     func disk(_ number: Int) -> BlockDisk? { number < world.disks.count ? world.disks[number] : nil }
 
     func raiseInterrupt(_ slot: Int) {

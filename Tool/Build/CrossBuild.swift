@@ -31,7 +31,7 @@ package struct CrossBuild {
         fileprivate var inputs: [String] {
             // The assembly of all programs includes these files, even if it lies in another package.
             let included = ["Assembly.h", "MemoryFunctions.h"].map { "Kit/Support/AArch64/" + $0 }
-            return [CrossBuild.toolset, CrossBuild.heapToolset, linkerScript] + included
+            return [CrossBuild.toolset, CrossBuild.heapToolset, CrossBuild.diskToolset, linkerScript] + included
         }
 
         fileprivate var linkerArguments: [String] {
@@ -56,7 +56,7 @@ package struct CrossBuild {
             program, role, product: product, package: workspace.package.appendingPathComponent(sources.package),
             scratch: workspace.scratch(ofProgramsIn: sources.package),
             toolset: PackageSources.heapPackages.contains(sources.package)
-                ? CrossBuild.heapToolset : CrossBuild.toolset,
+                ? CrossBuild.diskToolset : CrossBuild.toolset,
             isDone: { isFresh(program, inputs) })
         return program
     }
@@ -134,6 +134,9 @@ package struct CrossBuild {
 
     /// The toolset of this repository's programs that have no heap.
     fileprivate static let toolset = "Kernel/toolset.json"
-    /// The toolset of programs that may use a heap.
+    /// The toolset of this repository's programs with a heap. They use no vector registers, because the kernel would
+    /// otherwise exchange these registers several times for each request of a disk.
+    fileprivate static let diskToolset = "Components/toolset.json"
+    /// The toolset of other packages' programs.
     fileprivate static let heapToolset = "Kit/toolset.json"
 }

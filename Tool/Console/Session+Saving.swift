@@ -1,8 +1,8 @@
 import ABI
 
 extension Session {
-    /// Lets all machines with disks write their files, so that nothing is lost when the board goes off. It takes as long
-    /// as `FileSaving` allows, at most.
+    /// Lets all machines with disks write their files, so that nothing is lost when the board goes off. It takes as
+    /// long as `FileSaving` allows, at most.
     ///
     /// - Parameters:
     ///   - descriptor: a descriptor that `wait` watches meanwhile.

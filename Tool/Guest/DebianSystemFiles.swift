@@ -67,8 +67,8 @@ struct DebianSystemFiles {
 
         """
 
-    /// Gives the machine its name from the device tree. The tool's initial RAM disk does so earlier, but that of a kernel
-    /// that was installed in the machine does not.
+    /// Gives the machine its name from the device tree. The tool's initial RAM disk does so earlier, but that of a
+    /// kernel that was installed in the machine does not.
     private static let nameService = """
         [Unit]
         Description=Name of the machine from its device tree

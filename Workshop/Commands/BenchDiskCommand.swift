@@ -8,8 +8,8 @@ struct BenchDiskCommand: ParsableCommand {
         commandName: "disk",
         abstract: "Measures virtual disks beside the same disk of a machine on the bare emulator.",
         discussion: """
-            Boots one Debian machine on the bare emulator (native), on Entente with a whole disk of the board (whole), \
-            and on Entente with a disk of a pool (pool). Same kernel, initial file system and device. A plugin of QEMU \
+            Boots one Debian machine on the bare emulator (native), and on Entente with a whole disk of the board \
+            (whole), with a disk of a pool (pool), and with one whose data has checksums (checksums). Same kernel, initial file system and device. A plugin of QEMU \
             counts the executed instructions of the whole board for one request of 4 KiB, by the program that executes \
             them, and its entries into the kernel.
 

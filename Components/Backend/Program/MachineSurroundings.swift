@@ -44,37 +44,40 @@ struct MachineSurroundings: BackendEnvironment {
         return resource
     }
 
+    // The functions of the data path are inlined, because a call would get a copy of all surroundings.
+
     // MARK: The virtio pages
 
-    func load(_ offset: Int) -> UInt64 { pages.load(offset) }
-    func store(_ value: UInt64, _ offset: Int) { pages.store(value, offset) }
-    func loadRegister(_ offset: Int) -> UInt32 { pages.loadNarrow(offset) }
-    func storeRegister(_ value: UInt32, _ offset: Int) { pages.storeNarrow(value, offset) }
+    @inline(__always) func load(_ offset: Int) -> UInt64 { pages.load(offset) }
+    @inline(__always) func store(_ value: UInt64, _ offset: Int) { pages.store(value, offset) }
+    @inline(__always) func loadRegister(_ offset: Int) -> UInt32 { pages.loadNarrow(offset) }
+    @inline(__always) func storeRegister(_ value: UInt32, _ offset: Int) { pages.storeNarrow(value, offset) }
 
     // MARK: The connection to storage
 
     var capacity: Int { client.capacity }
     func isInUse(_ slot: Int) -> Bool { client.slotInUse(slot) != nil }
     func request(_ slot: Int) -> BlockRequest? { client.slotInUse(slot).flatMap { client.request(in: $0) } }
-    mutating func submit(_ request: BlockRequest) -> Int? {
+    @inline(__always) mutating func submit(_ request: BlockRequest) -> Int? {
         var request = request
         request.window = windowNumber
         return client.submit(request)?.number
     }
-    mutating func notifyStorage() { client.notify() }
-    mutating func nextAnswer() -> BlockAnswer? {
+    @inline(__always) mutating func notifyStorage() { client.notify() }
+    @inline(__always) mutating func nextAnswer() -> BlockAnswer? {
         client.nextAnswer().map { BlockAnswer(slot: $0.slot.number, status: $0.status) }
     }
-    mutating func release(_ slot: Int) {
+    @inline(__always) mutating func release(_ slot: Int) {
         if let slot = client.slotInUse(slot) { client.release(slot) }
     }
+    @inline(__always) mutating func disksHaveChanged() -> Bool { client.disksHaveChanged() }
     func disk(_ number: Int) -> BlockDisk? { client.disk(number) }
 
     // MARK: Notifications
 
-    func raiseInterrupt(_ slot: Int) { interrupts[slot].raise() }
-    func tellMonitor() { monitor.raise() }
-    func takeAcknowledgements() -> UInt64 { acknowledgements.poll().bits }
+    @inline(__always) func raiseInterrupt(_ slot: Int) { interrupts[slot].raise() }
+    @inline(__always) func tellMonitor() { monitor.raise() }
+    @inline(__always) func takeAcknowledgements() -> UInt64 { acknowledgements.poll().bits }
 }
 
 /// Memory that others access at the same time, or that outlives this program. Each access is atomic.

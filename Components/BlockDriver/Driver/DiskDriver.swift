@@ -66,7 +66,8 @@ public struct DiskDriver {
     public mutating func run() -> Never {
         start()
         while true {
-            work()
+            // `willSleep` looks for news, so that one look before it is enough.
+            look()
             if willSleep() {
                 let events = Events.wait()
                 server.didWake()
@@ -105,6 +106,7 @@ public struct DiskDriver {
     }
 
     /// Takes some requests and all answers. Returns false if there were none.
+    @discardableResult
     private mutating func look() -> Bool {
         var isBusy = false
         for _ in 0..<Self.burst {

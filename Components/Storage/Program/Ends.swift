@@ -9,8 +9,8 @@ extension BlockServer: @retroactive BlockRequestSource {
     }
 }
 
-/// The connection to the driver.
-struct DriverEnd: BlockRequestSink {
+/// The connection to the driver. It is a class, because the server would copy a structure for each of its questions.
+final class DriverEnd: BlockRequestSink {
     var client: BlockClient
     private var hasSubmitted = false
     /// The disk of the board of each slot whose request an earlier life has submitted, and the numbers of these slots.
@@ -30,7 +30,7 @@ struct DriverEnd: BlockRequestSink {
         }
     }
 
-    private mutating func count(_ disk: UInt16, _ change: Int) {
+    private func count(_ disk: UInt16, _ change: Int) {
         if Int(disk) < earlier.count { earlier[Int(disk)] += change } else { unknown += change }
     }
 
@@ -39,12 +39,12 @@ struct DriverEnd: BlockRequestSink {
 
     func hasEarlierRequests(for boardDisk: Int) -> Bool { unknown > 0 || earlier[boardDisk] > 0 }
 
-    mutating func submit(_ request: BlockRequest) {
+    func submit(_ request: BlockRequest) {
         guard client.submit(request) != nil else { fatalError("the driver has no free slot") }
         hasSubmitted = true
     }
 
-    mutating func takeAnswer() -> (cookie: UInt64, status: BlockStatus)? {
+    func takeAnswer() -> (cookie: UInt64, status: BlockStatus)? {
         while let answer = client.nextAnswer() {
             client.release(answer.slot)
             guard let disk = earlierDisk[answer.slot.number] else { return (answer.cookie, answer.status) }
@@ -54,11 +54,11 @@ struct DriverEnd: BlockRequestSink {
         return nil
     }
 
-    mutating func disksHaveChanged() -> Bool { client.disksHaveChanged() }
+    func disksHaveChanged() -> Bool { client.disksHaveChanged() }
     func disk(_ number: Int) -> BlockDisk? { client.disk(number) }
 
     /// Wakes the driver if there are new requests for it.
-    mutating func notify() {
+    func notify() {
         if hasSubmitted { client.notify() }
         hasSubmitted = false
     }

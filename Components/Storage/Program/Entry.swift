@@ -121,6 +121,7 @@ struct Storage {
         return sleeps
     }
 
+    @inline(__always)
     private func wake() {
         server.driver.client.didWake()
         for client in server.clients { client.source.didWake() }

@@ -1,8 +1,7 @@
 // The functions that the compiler calls, for the kernel, for components and for guests. They use no vector registers.
 //
-// COPIES_MUCH adds a loop for 64 bytes to memcpy, with which the kernel copies leases, and backends the data of disks.
-// MEMORY_IS_DEVICE leaves bytes alone, because a guest whose MMU is off may not access memory
-// unaligned.
+// COPIES_MUCH adds loops for 256 and for 64 bytes to memcpy, with which the kernel copies leases, and backends the data
+// of disks. MEMORY_IS_DEVICE leaves bytes alone, because a guest whose MMU is off may not access memory unaligned.
 #include "Assembly.h"
 
 // void *memset(void *to, int byte, size_t size)
@@ -42,7 +41,23 @@ function memmove
 function memcpy
     mov     x3, x0
 #ifdef COPIES_MUCH
-    subs    x2, x2, #64
+    subs    x2, x2, #256
+    b.lo    6f
+5:  .irp    offset, 0, 64, 128, 192
+    ldp     x4, x5, [x1, #\offset]
+    ldp     x6, x7, [x1, #\offset + 16]
+    ldp     x8, x9, [x1, #\offset + 32]
+    ldp     x10, x11, [x1, #\offset + 48]
+    stp     x4, x5, [x3, #\offset]
+    stp     x6, x7, [x3, #\offset + 16]
+    stp     x8, x9, [x3, #\offset + 32]
+    stp     x10, x11, [x3, #\offset + 48]
+    .endr
+    add     x1, x1, #256
+    add     x3, x3, #256
+    subs    x2, x2, #256
+    b.hs    5b
+6:  adds    x2, x2, #192                // The rest, less the 64 bytes that the next loop needs.
     b.lo    1f
 0:  ldp     x4, x5, [x1], #16
     ldp     x6, x7, [x1], #16

@@ -3,7 +3,7 @@ import SystemImage
 import Tool
 
 /// Counts the instructions of requests to a disk: of a machine on the bare board, and of the same machine on Entente
-/// with a whole disk and with a disk of a pool.
+/// with a whole disk, with a disk of a pool, and with one whose data has checksums.
 struct RequestBenchmark {
     let workspace: Workspace
     /// The requests of each task.
@@ -15,8 +15,10 @@ struct RequestBenchmark {
     /// The systems that are compared.
     enum Subject: String, CaseIterable {
         case native, whole, pool
+        /// A disk of a pool with checksums of its data.
+        case checksums
 
-        fileprivate var system: String { self == .pool ? "pool" : "whole" }
+        fileprivate var system: String { self == .native ? "whole" : rawValue }
     }
 
     /// The tasks of Guests/Linux/requests.c: a kind of request, and the number of requests under way.
