@@ -16,8 +16,8 @@ struct BenchDiskCommand: ParsableCommand {
             With --fio, Debian's fio measures the same machine, and also as a guest of KVM on the board (kvm). The \
             subjects alternate. A nanosecond of the board is an instruction, except that an idle board waits for its \
             disk in the host's time. Each ratio is the median of the runs, and stands beside its aim. Before that, a \
-            run with a tenth of the requests counts the instructions, and the exits to the monitor. These figures do \
-            not depend on the host's load.
+            run with a tenth of the requests counts the instructions, and the exits to the monitor. These figures \
+            hardly depend on the host's load.
 
             With --boot, a whole Debian starts from its disk until it logs root in, on the bare emulator and on \
             Entente, in turns. The executed instructions of the whole board count.

@@ -2,7 +2,7 @@ import Foundation
 
 /// The executed instructions of the whole board for one request of fio, on all subjects.
 ///
-/// They do not depend on the host's load. The ratio of two subjects is that of their rates on a board whose disk
+/// They hardly depend on the host's load. The ratio of two subjects is that of their rates on a board whose disk
 /// answers at once, so that the processor alone limits them.
 struct FioCosts {
     var costs: [FioBenchmark.Subject: [RequestCost]] = [:]

@@ -70,10 +70,10 @@ struct FioGuest {
     /// disk is the board's, past the cache of the outer Linux.
     private static func emulator(of machine: MachineDescription) -> String {
         """
-        qemu-system-aarch64 -M virt,gic-version=3 -accel kvm -cpu host -smp \(machine.cpus) -m \(machine.memory >> 20)M \
-        -nodefaults -display none -nic none -chardev stdio,id=serial,signal=off -serial chardev:serial \
-        -global virtio-mmio.force-legacy=false -object iothread,id=disks \
-        -drive if=none,id=data,file=/dev/vda,format=raw,cache=none,aio=native \
+        qemu-system-aarch64 -M virt,gic-version=3 -accel kvm -cpu host -smp \(machine.cpus) \
+        -m \(machine.memory >> 20)M -nodefaults -display none -nic none \
+        -chardev stdio,id=serial,signal=off -serial chardev:serial -global virtio-mmio.force-legacy=false \
+        -object iothread,id=disks -drive if=none,id=data,file=/dev/vda,format=raw,cache=none,aio=native \
         -device virtio-blk-device,drive=data,iothread=disks \
         -kernel /kernel -initrd /initrd -append '\(machine.commandLine)' </dev/null
         """
