@@ -25,7 +25,13 @@ import Testing
                 "Commands",
             ]
         ),
-        ("Workshop", ["Support", "Checks", "Bench", "Bench/Requests", "Bench/Fio", "Mutants", "Testing", "Commands"]),
+        (
+            "Workshop",
+            [
+                "Support", "Checks", "Bench", "Bench/Requests", "Bench/Fio", "Bench/DebianBoot", "Mutants", "Testing",
+                "Commands",
+            ]
+        ),
     ])
     func referencesPointDownwards(module: String, folders: [String]) throws {
         let check = try ReferenceCheck(
