@@ -122,7 +122,7 @@ public struct StorageServer<
             takeRequests()
             if waitingFlushes > 0 { sendWaitingFlushes() }
             sendPoolRequests()
-            // Whatever an answer of a pool makes possible is done in another round. All else that a round cannot do
+            // An answer of a pool can make more possible, which another round does. All else that a round cannot do
             // waits for a peer, whose news the owner finds before it sleeps.
         } while havePoolAnswers
         reportTrouble()

@@ -7,10 +7,9 @@ struct RunCommand: ParsableCommand {
         commandName: "run",
         abstract: "Boots a system on QEMU and attaches to a machine's console.",
         discussion: """
-            At the console, Ctrl-A X leaves and Ctrl-A ? lists the other keys. At the end, machines with disks write their \
-            files first. What each console says is kept in \
-            .entente/logs/SYSTEM/NAME.log; of a second run at the same time in SYSTEM.2, and so on. The disks of the \
-            board are in .entente/disks/SYSTEM, where they stay.
+            At the console, Ctrl-A X leaves and Ctrl-A ? lists the other keys. At the end, machines with disks write \
+            their files first. The output of each console is kept in .entente/logs/SYSTEM/NAME.log; of a second run at \
+            the same time in SYSTEM.2, and so on. The disks of the board are in .entente/disks/SYSTEM, where they stay.
 
             With --exec, the machine's shell runs one command: its output, and nothing else, goes to standard output, \
             and its exit status becomes that of the tool. The command's standard input is empty. Other exit statuses: \
