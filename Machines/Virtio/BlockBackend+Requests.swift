@@ -45,7 +45,7 @@ extension BlockBackend {
         if chain.operation == .write {
             table.forEachPiece(of: number, chain, isWritten: false, offset: 16 &+ chain.submitted, length: length) {
                 range, place in
-                environment.ram.copy(range, toWindow: run.offset &+ place)
+                environment.ram.copy(range, toWindow: run.offset &+ place, isLarge: length >= BlockLimit.largeCopy)
             }
         }
         let request = BlockRequest(
@@ -169,7 +169,8 @@ extension BlockBackend {
         } else if chain.operation == .read, openIfLive(chain) {
             table.forEachPiece(of: number, chain, isWritten: true, offset: part.offset, length: part.length) {
                 range, place in
-                environment.ram.copy(fromWindow: part.run.offset &+ place, to: range)
+                environment.ram.copy(
+                    fromWindow: part.run.offset &+ place, to: range, isLarge: part.length >= BlockLimit.largeCopy)
             }
         }
         give(part)

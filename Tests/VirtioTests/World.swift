@@ -228,13 +228,13 @@ struct TestRAM: GuestRAM {
     }
     func loadOrdered(_ range: GuestRange) -> UInt64 { load(range) }
     func storeOrdered(_ value: UInt64, _ range: GuestRange) { store(value, range) }
-    func copy(_ range: GuestRange, toWindow offset: UInt64) {
+    func copy(_ range: GuestRange, toWindow offset: UInt64, isLarge: Bool) {
         guard world.accessRAM(life, "reads", range) else { return }
         let start = Int(range.address - World.ramBase)
         let end = Int(offset) + Int(range.size)
         world.window.replaceSubrange(Int(offset)..<end, with: world.ram[start..<start + Int(range.size)])
     }
-    func copy(fromWindow offset: UInt64, to range: GuestRange) {
+    func copy(fromWindow offset: UInt64, to range: GuestRange, isLarge: Bool) {
         guard world.accessRAM(life, "writes", range) else { return }
         let start = Int(range.address - World.ramBase)
         let end = Int(offset) + Int(range.size)
