@@ -37,7 +37,7 @@ public enum BlockLimit {
     /// The sectors of one discard or write of zeroes: 1 GiB.
     public static let sectorsOfRange: UInt32 = 1 << 21
     /// The size of a part of a request, in bytes.
-    public static let part: UInt64 = 128 << 10
+    public static let part: UInt64 = 256 << 10
     /// The size of a part from which on its copy is a large one, in bytes.
     public static let largeCopy: UInt64 = 8 << 10
     /// The number of chains that a backend performs at the same time.

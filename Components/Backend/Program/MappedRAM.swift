@@ -65,25 +65,29 @@ struct MappedRAM: GuestRAM {
         unsafe index.pointee.store(UInt16(truncatingIfNeeded: value), ordering: .sequentiallyConsistent)
     }
 
+    // Both are inlined, because a call would get a copy of the backend's tables.
+
+    @inline(__always)
     func copy(_ range: GuestRange, toWindow offset: UInt64, isLarge: Bool) {
         guard isInWindow(offset, range.size) else { return }
         // SAFETY: as above, and the guard has checked the place in the window. If the guest changes the bytes
         // meanwhile, it only gets other contents on its own disk.
-        copy(range.address, to: window &+ offset, range.size, isLarge)
+        Self.move(range.address, to: window &+ offset, range.size, isLarge)
     }
 
+    @inline(__always)
     func copy(fromWindow offset: UInt64, to range: GuestRange, isLarge: Bool) {
         guard isInWindow(offset, range.size) else { return }
         // SAFETY: as above.
-        copy(window &+ offset, to: range.address, range.size, isLarge)
+        Self.move(window &+ offset, to: range.address, range.size, isLarge)
     }
 
     /// Copies bytes. The caller knows that both places are mapped.
     ///
     /// Large requests take vector registers, which need 144 instructions for 4 KiB instead of 576. The first use after
     /// another context has run costs an entry into the kernel, and the guest's next use another one.
-    @inline(__always)
-    private func copy(_ from: UInt64, to: UInt64, _ size: UInt64, _ isLarge: Bool) {
+    @inline(never)
+    private static func move(_ from: UInt64, to: UInt64, _ size: UInt64, _ isLarge: Bool) {
         var done: UInt64 = 0
         if isLarge, (from | to) & 15 == 0 {
             done = size & ~63
