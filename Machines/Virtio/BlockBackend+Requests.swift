@@ -42,11 +42,11 @@ extension BlockBackend {
         let allowed = pageShares.allowance(slot)
         guard allowed > 0, let run = pages.take(min(count, allowed)) else { return false }
         let length = min(wanted, run.size)
+        let isLarge = chain.operation == .write && countCopy(length)
         let next =
             if chain.operation == .write {
                 forEachPiece(of: number, from: chain.next, length: length) { range, place in
-                    environment.ram.copy(
-                        range, toWindow: run.offset &+ place, isLarge: length >= BlockLimit.largeCopy)
+                    environment.ram.copy(range, toWindow: run.offset &+ place, isLarge: isLarge)
                 }
             } else {
                 forEachPiece(of: number, from: chain.next, length: length) { _, _ in }
@@ -65,6 +65,14 @@ extension BlockBackend {
         table.chains[number].submitted &+= length
         table.chains[number].next = next
         return true
+    }
+
+    /// Counts the bytes of a copy. Returns true if the backend has copied so many since it slept that the rest is likely
+    /// to be worth a way with a dear start, and that start is over if an earlier copy has taken it.
+    @inline(__always)
+    private func countCopy(_ length: UInt64) -> Bool {
+        copied &+= length
+        return copied >= BlockLimit.largeCopy
     }
 
     @inline(__always)
@@ -171,9 +179,9 @@ extension BlockBackend {
         if answer.status != .ok {
             table.chains[number].status = RequestStatus(answer.status)
         } else if chain.operation == .read, openIfLive(chain) {
+            let isLarge = countCopy(part.length)
             forEachPiece(of: number, from: part.place, length: part.length) { range, place in
-                environment.ram.copy(
-                    fromWindow: part.run.offset &+ place, to: range, isLarge: part.length >= BlockLimit.largeCopy)
+                environment.ram.copy(fromWindow: part.run.offset &+ place, to: range, isLarge: isLarge)
             }
         }
         give(part)

@@ -38,8 +38,8 @@ public enum BlockLimit {
     public static let sectorsOfRange: UInt32 = 1 << 21
     /// The size of a part of a request, in bytes.
     public static let part: UInt64 = 256 << 10
-    /// The size of a part from which on its copy is a large one, in bytes.
-    public static let largeCopy: UInt64 = 8 << 10
+    /// The bytes that a backend copies between two sleeps until it takes a way with a dear start (`GuestRAM`).
+    public static let largeCopy: UInt64 = 12 << 10
     /// The number of chains that a backend performs at the same time.
     public static let chains = 64
 }
