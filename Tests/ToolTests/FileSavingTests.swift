@@ -77,10 +77,14 @@ import Testing
 
     /// A machine that is off, or that cannot be a Linux with a disk of its own, delays the end of a run by nothing.
     @Test func onlyMachinesThatCanAnswerAreAsked() {
-        for line in ["[    9.1] reboot: Power down", "entente: machine web is off\r", "entente: machine web cannot start"] {
+        for line in [
+            "[    9.1] reboot: Power down", "entente: machine web is off\r", "entente: machine web cannot start",
+        ] {
             #expect(FileSaving.isEnd(line), "\(line)")
         }
-        for line in ["entente: machine web is offline", "~# entente: machine web is off", "entente: machine web restarts"] {
+        for line in [
+            "entente: machine web is offline", "~# entente: machine web is off", "entente: machine web restarts",
+        ] {
             #expect(!FileSaving.isEnd(line), "\(line)")
         }
         var machine = MachineDescription(name: "web")
