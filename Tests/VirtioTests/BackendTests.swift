@@ -76,6 +76,37 @@ import Testing
         }
     }
 
+    /// A guest with several processors and a fast storage component always give the backend more to do for one disk. It
+    /// hears of the requests of another disk nevertheless, and of a disk that has grown.
+    @Test func aBusyDiskDelaysNoOther() {
+        let run = Run(seed: 2, Run.Options(disks: 2, size: 256))
+        for _ in 0..<50 { run.step(submits: false) }
+        let flush: UInt32 = 4
+        run.world.willAccess = { [unowned run] _ in
+            run.drivers[0].handleInterrupt()
+            _ = run.drivers[0].submit(flush, 0, 0)
+            for slot in run.world.outstanding where run.world.connection[slot].request?.disk == 0 {
+                run.world.answer(slot)
+            }
+        }
+        let events = VirtioPages.BackendEvent.firstNotify
+        var isAwake = run.backend.turn(1 << events)
+        run.world.events = 0
+        #expect(run.drivers[1].submit(flush, 0, 0) && run.world.events & 1 << (events + 1) != 0)
+        run.world.disks[1]!.capacity = 512
+        func isServed() -> Bool {
+            run.world.connection.contains { $0.request?.disk == 1 }
+                && run.backend.slots[1].disk?.capacity == 512
+        }
+        var turns = 0
+        while isAwake, turns < 1000, !isServed() {
+            isAwake = run.backend.turn(0)
+            turns += 1
+        }
+        #expect(isAwake && turns > 0 && isServed(), "\(turns) turns: \(run.state)")
+        #expect(run.failures.isEmpty)
+    }
+
     /// The guest hears of a disk that grew, also while the backend was dead, and hears nothing if nothing changed.
     @Test(arguments: [false, true]) func tellsTheGuestThatItsDiskHasGrown(whileDead: Bool) {
         let run = Run(seed: 1)

@@ -200,6 +200,11 @@ struct TestEnvironment: BackendEnvironment {
     func tellMonitor() {
         if world.access(life) { world.hasNews = true }
     }
+    func takeEvents() -> UInt64 {
+        guard world.access(life) else { return 0 }
+        defer { world.events = 0 }
+        return world.events
+    }
     func takeAcknowledgements() -> UInt64 {
         guard world.access(life) else { return 0 }
         defer { world.acknowledgements = 0 }

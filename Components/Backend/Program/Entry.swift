@@ -19,7 +19,7 @@ func ententeMain(_ argument: UInt64) {
     }
     // A guest uses as many queues as it has virtual CPUs, or one.
     backend.begin()
-    let alarm = Alarm(raising: .number(63))
+    let alarm = Alarm(raising: MachineSurroundings.alarmEvent)
     if backend.awaitsDisks { alarm.set(at: .now + patience) }
     var events: UInt64 = 0
     while true {

@@ -75,6 +75,11 @@ void entente_zero_blocks(uint64_t address, uint64_t size);
 void entente_copy_blocks(uint64_t to, uint64_t from, uint64_t size);
 /* Cleans (and invalidates) [address, address + size) to the point of coherency. */
 void entente_clean_to_memory(uint64_t address, uint64_t size);
+/* Cleans the line of an address to the point of coherency, for a reader that does not use caches. */
+static inline __attribute__((always_inline)) void entente_clean_line(uint64_t address)
+{
+    __asm__ volatile("dc cvac, %0\n\tdsb sy" ::"r"(address) : "memory");
+}
 /* Do the same as zero_blocks or copy_blocks and then clean_to_memory, in one pass. Addresses are multiples of 8. */
 void entente_zero_to_memory(uint64_t address, uint64_t size);
 void entente_copy_to_memory(uint64_t to, uint64_t from, uint64_t size);
