@@ -17,10 +17,22 @@ extension Pool {
 
     private func canDelete(_ record: Int) -> Bool {
         records[record].state == .deleting && !states[record].isStuck && !states[record].isDelayed
+            && !waitsForNeighbour(record)
     }
 
-    /// Returns the deletion to go on with. One that has begun comes first, because the list of its successor is then
-    /// in part merged, and the successor must not go before.
+    /// Returns whether a deletion has to wait for that of a neighbour in the life of the disk, also if the neighbour's
+    /// is stuck or delayed.
+    ///
+    /// A snapshot that has been merged in part needs the rest of its successor's list, because its own map names units
+    /// that were freed. A disk whose map has been given back in part must not become the owner of what it shared.
+    private func waitsForNeighbour(_ record: Int) -> Bool {
+        func hasBegun(_ other: Int) -> Bool { records[other].state == .deleting && records[other].cursor > 0 }
+        if let next = successor(of: record) { return hasBegun(next) && successor(of: next) == nil }
+        let previous = records[record].previousIndex
+        return previous >= 0 && !records[record].isClone && hasBegun(previous)
+    }
+
+    /// Returns the deletion to go on with. One that has begun comes first, because others may wait for it.
     private var nextDeletion: Int? {
         records.indices.first { canDelete($0) && records[$0].cursor > 0 } ?? records.indices.first { canDelete($0) }
     }
