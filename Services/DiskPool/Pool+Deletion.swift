@@ -106,7 +106,7 @@ extension Pool {
         var freed = 0
         while true {
             let slot: Int
-            switch load(path[path.count - 1]) {
+            switch loadAllocated(path[path.count - 1]) {
             case .value(let found): slot = found
             case .wait: return .wait
             case .failure(let error): return .failure(error)
@@ -136,6 +136,16 @@ extension Pool {
         return .value(false)
     }
 
+    /// Returns the slot of a node that the deletion will free. Fails if the node is free already, because hostile nodes
+    /// may name each other, and the deletion would never end.
+    private mutating func loadAllocated(_ entry: MapEntry) -> Found<Int> {
+        if isPossible(entry.unit), !isAllocated(entry.unit) {
+            counters.damaged += 1
+            return .failure(.damaged)
+        }
+        return load(entry)
+    }
+
     /// Frees the units of a leaf that are not shared. Returns their number.
     private mutating func freeLeaf(_ slot: Int, from first: Int, _ shared: UInt32) -> Int {
         var freed = 0
@@ -154,7 +164,7 @@ extension Pool {
         let dead = records[record].dead
         if dead.unit == 0 { return .value(true) }
         let slot: Int
-        switch load(MapEntry(unit: dead.unit, birth: 0, check: dead.check)) {
+        switch loadAllocated(MapEntry(unit: dead.unit, birth: 0, check: dead.check)) {
         case .value(let found): slot = found
         case .wait: return .wait
         case .failure(let error): return .failure(error)
@@ -178,7 +188,7 @@ extension Pool {
             return .value(true)
         }
         let slot: Int
-        switch load(MapEntry(unit: dead.unit, birth: 0, check: dead.check)) {
+        switch loadAllocated(MapEntry(unit: dead.unit, birth: 0, check: dead.check)) {
         case .value(let found): slot = found
         case .wait: return .wait
         case .failure(let error): return .failure(error)

@@ -80,8 +80,13 @@ extension Trial {
 
     /// Lets the pool try again what the device has failed, and checks everything.
     func recover() {
-        pool.retry()
         settle()
+        // What was under way may have failed before.
+        for _ in 0..<2 {
+            pool.retry()
+            settle()
+        }
+        if pool.hasTrouble { problems.append("still in trouble") }
         settleControl()
         perform(.commit)
         check()

@@ -52,6 +52,7 @@ import Testing
         failOneRead(of: family.olderNode, trial)
         #expect(trial.request(.delete, family.snapshot) == nil)
         #expect(trial.pool.hasTrouble && trial.pool.record(family.snapshot).cursor == 1)
+        #expect(trial.request(.commit, family.disk) == nil && trial.faults == [])
         #expect(trial.request(.delete, family.disk) == nil)
         fill(other, trial)
         trial.pool.retry()
