@@ -44,6 +44,15 @@ import Testing
         withExtendedLifetime(run) {}
     }
 
+    /// A command that works for long, such as an import, keeps only the pool.
+    @Test func aPoolKeepsItsFileLocked() throws {
+        defer { remove() }
+        let pool = try pools(making: true).first()
+        let failure = #expect(throws: Failure.self) { try pools() }
+        #expect(failure?.problem.contains("is open in another run of the tool") == true)
+        withExtendedLifetime(pool) {}
+    }
+
     @Test func wholeDisksAreNoPools() throws {
         defer { remove() }
         let manifest = try manifest("{d: {board-disk: second, whole: true}, e: {size: 1MiB}}")
@@ -113,10 +122,12 @@ import Testing
         }
         // Both slots of the only block of the space map.
         for unit in [4, 5] { try damage(UInt32(unit)) }
-        let first = try pools().first()
-        #expect(try !first.check(repairing: false).isSound)
-        let repaired = try first.check(repairing: true)
-        #expect(repaired.isSound && repaired.text.contains("corrected: 1\n"))
+        do {
+            let first = try pools().first()
+            #expect(try !first.check(repairing: false).isSound)
+            let repaired = try first.check(repairing: true)
+            #expect(repaired.isSound && repaired.text.contains("corrected: 1\n"))
+        }
         try damage(data)
         let second = try pools().first().check(repairing: true)
         #expect(!second.isSound && second.text.contains("'a.d': ") && second.text.contains("the data is lost"))

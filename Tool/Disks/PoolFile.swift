@@ -15,6 +15,9 @@ package final class PoolFile {
     let memory: HostPoolMemory
     var pool: Pool<HostPoolMemory, NoRecoveryLog>
     private var lastRequest: UInt64 = 0
+    /// The lock of the file. It lives as long as the pool, because another run that opens the pool meanwhile would
+    /// overwrite what this one allocates.
+    private var lock: FileLock?
 
     /// The size of the window, and so of the pieces in which data is copied.
     static let windowSize = 1 << 20
@@ -55,6 +58,21 @@ package final class PoolFile {
         opened.pool.open()
         try opened.mount()
         return opened
+    }
+
+    /// Opens the pool in the file of a board's disk, and keeps the file locked. Returns nil if the file has none.
+    static func open(_ file: DiskFiles.DiskFile) throws -> PoolFile? {
+        let opened = try open(file.file, boardDisk: file.disk.name)
+        opened?.lock = file.lock
+        return opened
+    }
+
+    /// Makes an empty pool in the file of a board's disk, and keeps the file locked. Everything that the file holds is
+    /// lost.
+    static func format(_ file: DiskFiles.DiskFile) throws -> PoolFile {
+        let made = try format(file.file, boardDisk: file.disk.name)
+        made.lock = file.lock
+        return made
     }
 
     /// Makes an empty pool that fills a file. Everything that the file holds is lost.

@@ -28,7 +28,7 @@ struct PoolPreparation {
 
     /// Opens a pool, or makes it in a file without data.
     static func open(_ file: DiskFiles.DiskFile) throws -> PoolFile {
-        if let pool = try PoolFile.open(file.file, boardDisk: file.disk.name) {
+        if let pool = try PoolFile.open(file) {
             warn(of: pool, file.disk)
             return pool
         }
@@ -37,7 +37,7 @@ struct PoolPreparation {
                 "the disk '\(file.disk.name)' in \(file.file.shortPath) holds data, and no pool",
                 remedy: "use it as it is by 'whole: true' or 'partition', or name another file")
         }
-        return try PoolFile.format(file.file, boardDisk: file.disk.name)
+        return try PoolFile.format(file)
     }
 
     /// Warns of a pool that is smaller than its disk, because a pool keeps the size that it was made with.

@@ -2,10 +2,9 @@ import DiskPool
 import Foundation
 import SystemImage
 
-/// The pools of a system, which no run uses while this object lives.
+/// The pools of a system. No run uses one of them while this object or the pool lives.
 final class SystemPools {
     let pools: [PoolFile]
-    private let files: DiskFiles
     private let name: String
 
     /// Opens the pools.
@@ -19,13 +18,12 @@ final class SystemPools {
         making isMaking: Bool = false
     ) throws {
         name = manifest.name
-        files = try DiskFiles(of: manifest, workspace: workspace, folder: folder, making: isMaking)
+        let files = try DiskFiles(of: manifest, workspace: workspace, folder: folder, making: isMaking)
         // Whole disks and partitions are none of the tool's business.
         let plain = Set(manifest.disks.clients.flatMap(\.disks).filter { $0.place != .pool }.map(\.boardDisk))
         pools = try files.files.filter { boardDisk ?? $0.disk.name == $0.disk.name && !plain.contains($0.disk.name) }
             .compactMap { file in
-                isMaking
-                    ? try PoolPreparation.open(file) : try PoolFile.open(file.file, boardDisk: file.disk.name)
+                isMaking ? try PoolPreparation.open(file) : try PoolFile.open(file)
             }
         if pools.isEmpty {
             throw Failure(
