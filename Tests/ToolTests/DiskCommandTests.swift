@@ -97,6 +97,10 @@ import Testing
         #expect(problem(.delete, "x")?.contains("there is no such disk or snapshot") == true)
         #expect(problem(.snapshot(try pool.poolName("c")), "a.d")?.contains("has the name") == true)
         #expect(throws: Failure.self) { try pool.poolName("") }
+        for name in ["", "new~", "a.d@s~", "a\u{1B}[2J", String(repeating: "x", count: 65)] {
+            #expect(throws: Failure.self) { try PoolFile.newName(name) }
+        }
+        #expect(try PoolFile.newName("a~b é").text == "a~b é")
     }
 
     @Test func damageIsFoundAndCorrected() throws {

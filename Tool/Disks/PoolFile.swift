@@ -245,6 +245,20 @@ extension PoolFile {
 
     func poolName(_ name: String) throws -> PoolName { try Self.poolName(name) }
 
+    /// Returns a user's name for a new disk or snapshot, or throws a `Failure` if it cannot be one. The next run would
+    /// remove a disk with the name of an unfinished one.
+    static func newName(_ name: String) throws -> PoolName {
+        if name.hasSuffix(PoolPreparation.unfinished) {
+            throw Failure(
+                "'\(name)': a name with '\(PoolPreparation.unfinished)' at the end is that of a disk whose making was "
+                    + "interrupted", remedy: "choose another name")
+        }
+        if name.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
+            throw PoolError.badName.failure("'\(name.filter { $0 >= " " && $0 != "\u{7F}" })'")
+        }
+        return try poolName(name)
+    }
+
     /// Returns a name of a pool's disk, or throws a `Failure` if it can be none.
     static func poolName(_ name: String) throws -> PoolName {
         guard let poolName = PoolName(name.utf8) else { throw PoolError.badName.failure("'\(name)'") }

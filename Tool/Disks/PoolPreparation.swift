@@ -35,7 +35,7 @@ struct PoolPreparation {
         guard try isEmpty(file) else {
             throw Failure(
                 "the disk '\(file.disk.name)' in \(file.file.shortPath) holds data, and no pool",
-                remedy: "use it as it is by 'whole: true' or 'partition', or name another file")
+                remedy: "use it as it is by 'whole: true' or 'partition', or name another file by 'file:'")
         }
         return try PoolFile.format(file)
     }
@@ -50,12 +50,19 @@ struct PoolPreparation {
                 remedy: "give the board a further disk, and new disks its name by 'board-disk'", severity: .warning))
     }
 
-    /// Returns true if a file may become a pool. A file of the tool's own has no other use. One of the user's must be
-    /// zero where the formats of disks and file systems have their descriptions, which is the first and last megabyte.
+    /// Returns true if a file may become a pool: it must be zero where the formats of disks and file systems have their
+    /// descriptions, which is the first and last megabyte. A file of the tool's own may have been a whole disk before.
     private static func isEmpty(_ file: DiskFiles.DiskFile) throws -> Bool {
-        guard file.disk.file != nil else { return true }
         let handle = try FileHandle(forReadingFrom: file.file)
         defer { try? handle.close() }
+        // The making of a pool in a file of the tool's own may have been interrupted. It writes these units last.
+        if file.disk.file == nil {
+            let superblocks = try handle.read(upToCount: Int(PoolLayout.superblockUnits) * PoolLayout.unitSize)
+            let start = try handle.read(upToCount: PoolLayout.unitSize) ?? Data()
+            // Btrfs leaves the first 64 KiB free.
+            let isBtrfs = start.dropFirst(64).starts(with: Data("_BHRfS_M".utf8))
+            return superblocks?.allSatisfy { $0 == 0 } ?? true && !isBtrfs
+        }
         let size = try handle.seekToEnd()
         for offset in [0, size - min(size, 1 << 20)] {
             try handle.seek(toOffset: offset)
@@ -193,6 +200,8 @@ extension PoolFile {
             }
             try Progress.step("Copying \(image.shortPath) into the disk '\(name)'") {
                 let unfinished = name + PoolPreparation.unfinished
+                // An import that was interrupted has left a part. Nobody else has the pool open.
+                if self.index(of: unfinished) != nil { try perform(.delete, on: unfinished) }
                 let index = try create(unfinished, bytes: bytes ?? size, hasChecksums: hasChecksums)
                 do {
                     try importContents(of: raw, to: index, named: name)
