@@ -245,12 +245,15 @@ extension PoolFile {
 
     func poolName(_ name: String) throws -> PoolName { try Self.poolName(name) }
 
+    /// The end of the name of a disk that has not all of its contents yet.
+    static let unfinished = "~"
+
     /// Returns a user's name for a new disk or snapshot, or throws a `Failure` if it cannot be one. The next run would
     /// remove a disk with the name of an unfinished one.
     static func newName(_ name: String) throws -> PoolName {
-        if name.hasSuffix(PoolPreparation.unfinished) {
+        if name.hasSuffix(unfinished) {
             throw Failure(
-                "'\(name)': a name with '\(PoolPreparation.unfinished)' at the end is that of a disk whose making was "
+                "'\(name)': a name with '\(unfinished)' at the end is that of a disk whose making was "
                     + "interrupted", remedy: "choose another name")
         }
         if name.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) {

@@ -10,9 +10,6 @@ struct PoolPreparation {
     /// Shows a warning to the user.
     var warn: (Diagnostic) -> Void = Progress.warn
 
-    /// The end of the name of a disk that has not all of its contents yet.
-    static let unfinished = "~"
-
     func prepare(_ files: DiskFiles) throws {
         guard disks.isUsed else { return }
         for file in files.files where disks.hasPool(file.disk.name) {
@@ -73,7 +70,7 @@ struct PoolPreparation {
 
     /// Removes disks that an earlier run has left without all of their contents.
     private func removeUnfinished(in pool: PoolFile) throws {
-        for disk in pool.disks where disk.name.text.hasSuffix(Self.unfinished) {
+        for disk in pool.disks where disk.name.text.hasSuffix(PoolFile.unfinished) {
             try pool.perform(.delete, on: disk.name.text)
         }
     }
@@ -123,7 +120,7 @@ struct PoolPreparation {
     private func clone(_ making: DiskMaking, of template: String, in pool: PoolFile) throws {
         guard let source = pool.index(of: template) else { throw PoolError.noSuchDisk.failure("'\(template)'") }
         // The clone may be larger, and gets its name when it has its size.
-        let name = making.name + Self.unfinished
+        let name = making.name + PoolFile.unfinished
         try pool.perform(.clone(DiskOptions(name: try pool.poolName(name), sectors: 0)), on: template)
         if let sectors = making.sectors {
             if sectors < pool.pool.record(source).sectors {
@@ -199,7 +196,7 @@ extension PoolFile {
                     remedy: "raise its size, or leave it out")
             }
             try Progress.step("Copying \(image.shortPath) into the disk '\(name)'") {
-                let unfinished = name + PoolPreparation.unfinished
+                let unfinished = name + Self.unfinished
                 // An import that was interrupted has left a part. Nobody else has the pool open.
                 if self.index(of: unfinished) != nil { try perform(.delete, on: unfinished) }
                 let index = try create(unfinished, bytes: bytes ?? size, hasChecksums: hasChecksums)
