@@ -45,6 +45,8 @@ public final class BlockBackend<Environment: BackendEnvironment> {
     /// True if the control page has words that this life has not seen.
     var mustExamine = true
     var hasSubmitted = false
+    /// The bytes that the backend has copied since it slept.
+    var copied: UInt64 = 0
     /// The number of turns since the backend has last been about to sleep, or has looked at its events.
     private var turnsInRun = 0
     /// The number of requests of an earlier life that storage has not answered, and that name no disk of this machine.
@@ -206,6 +208,7 @@ public final class BlockBackend<Environment: BackendEnvironment> {
     /// Does what remains before the backend sleeps.
     /// - Returns: true if another turn is needed.
     public func mustStayAwake() -> Bool {
+        copied = 0
         turnsInRun = 0
         if environment.disksHaveChanged() { refreshDisks() }
         if awaiting != 0 { takeAcknowledgements() }

@@ -125,6 +125,27 @@ import Testing
         #expect(run.world.register(status) & InterruptStatus.configuration != 0 && run.world.interrupts & 1 != 0)
     }
 
+    /// A copy is a large one after 12 KiB, in one request or several, until the backend sleeps.
+    @Test(arguments: [1, 0] as [UInt32], [[8], [24], [8, 8, 8], [8, 16, 1]])
+    func tellsLargeCopies(type: UInt32, counts: [Int]) {
+        let run = Run(seed: 2, Run.Options(size: 256, ram: 512 << 10))
+        for _ in 0..<3 {
+            #expect(run.drain())
+            run.world.copies = (0, 0)
+            var sector = 0
+            for count in counts {
+                #expect(run.drivers[0].submit(type, sector, count))
+                sector += count
+            }
+            run.runBackend()
+            for _ in counts { run.runStorage() }
+            #expect(run.drain() && run.failures.isEmpty)
+            #expect((run.world.copies.large > 0) == (sector >= 24), "\(run.world.copies)")
+            // The bytes up to the limit are copied in the way for few.
+            #expect((run.world.copies.small > 0) == (counts[0] < 24), "\(run.world.copies)")
+        }
+    }
+
     /// Kills the backend once, at each access of a short run.
     @Test(arguments: [0, 1, 3]) func losesNothingAtAnyAccess(form: Int) {
         func requests(_ run: Run) {
