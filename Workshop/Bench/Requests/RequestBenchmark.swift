@@ -17,8 +17,13 @@ struct RequestBenchmark {
         case native, whole, pool
         /// A disk of a pool with checksums of its data.
         case checksums
+        /// A machine with two virtual CPUs on two cores. The requests come from the second one, while the backend runs
+        /// on the core of the first one, which gets the interrupts.
+        case cores
 
         fileprivate var system: String { self == .native ? "whole" : rawValue }
+        /// The tasks that are counted: a beginning of `RequestBenchmark.tasks`.
+        var tasks: [String] { self == .cores ? Array(RequestBenchmark.tasks.prefix(1)) : RequestBenchmark.tasks }
     }
 
     /// The tasks of Guests/Linux/requests.c: a kind of request, the number of requests under way, and for larger
@@ -32,12 +37,12 @@ struct RequestBenchmark {
     /// next timer at once, and execute timer interrupts during each wait.
     private static let clock = ["-icount", "shift=0,sleep=on", "-seed", "1"]
 
-    /// Runs all tasks on one subject.
+    /// Runs the tasks of one subject.
     ///
     /// - Returns: the cost of each task, in their order.
     func costs(of subject: Subject) throws -> [RequestCost] {
-        let (records, parts) = try records(of: subject, tasks: Self.tasks)
-        return zip(records, Self.tasks).map { RequestCost($0, parts: parts, requests: requests(of: $1)) }
+        let (records, parts) = try records(of: subject, tasks: subject.tasks)
+        return zip(records, subject.tasks).map { RequestCost($0, parts: parts, requests: requests(of: $1)) }
     }
 
     /// Runs tasks on one subject, and returns what the plugin counted.
