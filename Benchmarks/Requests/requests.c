@@ -8,9 +8,9 @@
 
    The output has one record for each measurement, in words of 64 bits: the magic number, the number of pairs and of
    changes, then the pairs (offset of the instruction in RAM in bits 0 to 31 and its code above, number of executions),
-   and then the changes (region in
-   bits 0 to 7, core in bits 8 to 15, in bits 16 to 63 the instructions that this core had executed before).
-   `RequestRecords.swift` reads it. An instruction that faults counts again when it is repeated.
+   and then the changes (in bits 0 to 7 the region, or 255 if the core has woken from a WFI and goes on in its region; in
+   bits 8 to 15 the core; in bits 16 to 63 the instructions that this core had executed before). `RequestRecords.swift`
+   reads it. An instruction that faults counts again when it is repeated.
 
    The counts are exact as long as one thread of the host executes all cores, as it does under -icount. */
 #include "../Entries/plugin.h"
@@ -20,7 +20,8 @@
 #include <string.h>
 
 enum { PAGE_SIZE = 4096, WORDS_PER_PAGE = PAGE_SIZE / 4, MAXIMUM_PAGES = 1 << 20 };
-enum { MAXIMUM_REGIONS = 200, MAXIMUM_CORES = 8, MAXIMUM_CHANGES = 1 << 17 };
+enum { MAXIMUM_REGIONS = 200, WOKEN = 255, MAXIMUM_CORES = 8, MAXIMUM_CHANGES = 1 << 17 };
+enum { WAIT = 0xD503207F, ENDS_IN_WAIT = 1 << 15 };
 enum { MARK_BEGIN = 0xD503201F | 112 << 5, MARK_END = 0xD503201F | 113 << 5 };
 
 /* The executions of each instruction of a page, and the instructions as they were translated last. */
@@ -32,6 +33,7 @@ struct page {
 struct core {
     uint64_t executed;
     uint32_t region;
+    int waits;
 };
 
 PLUGIN_EXPORT int qemu_plugin_version = 1;
@@ -119,15 +121,26 @@ static void end(unsigned vcpu, void *data)
     pthread_mutex_unlock(&lock);
 }
 
-/* Notes the beginning of a block. `data` has its number of instructions in bits 0 to 15, and its region above them. */
+static void note_change(unsigned vcpu, uint32_t region)
+{
+    if (is_measuring && change_count < MAXIMUM_CHANGES)
+        changes[change_count++] = cores[vcpu].executed << 16 | vcpu << 8 | region;
+    cores[vcpu].region = region;
+}
+
+/* Notes the beginning of a block. `data` has its number of instructions in bits 0 to 14, ENDS_IN_WAIT, and its region
+   from bit 16 on. A WFI that traps is followed by a block of another region. */
 static void note_block(unsigned vcpu, void *data)
 {
-    struct core *core = &cores[vcpu % MAXIMUM_CORES];
+    vcpu %= MAXIMUM_CORES;
+    struct core *core = &cores[vcpu];
     uint32_t region = (uint32_t)((uintptr_t)data >> 16);
-    if (is_measuring && region != core->region && change_count < MAXIMUM_CHANGES)
-        changes[change_count++] = core->executed << 16 | (vcpu % MAXIMUM_CORES) << 8 | region;
-    core->region = region;
-    core->executed += (uintptr_t)data & 0xFFFF;
+    if (core->waits && region == core->region)
+        note_change(vcpu, WOKEN);
+    if (region != core->region)
+        note_change(vcpu, region);
+    core->waits = ((uintptr_t)data & ENDS_IN_WAIT) != 0;
+    core->executed += (uintptr_t)data & (ENDS_IN_WAIT - 1);
 }
 
 static void instrument(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
@@ -135,6 +148,8 @@ static void instrument(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
     (void)id;
     size_t length = qemu_plugin_tb_n_insns(block);
     pthread_mutex_lock(&lock);
+    uint32_t last;
+    memcpy(&last, qemu_plugin_insn_data(qemu_plugin_tb_get_insn(block, length - 1)), sizeof last);
     for (size_t i = 0; i < length; i++) {
         struct qemu_plugin_insn *instruction = qemu_plugin_tb_get_insn(block, i);
         const char *address = qemu_plugin_insn_haddr(instruction);
@@ -148,7 +163,7 @@ static void instrument(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
         if (i == 0)
             qemu_plugin_register_vcpu_tb_exec_cb(
                 block, note_block, QEMU_PLUGIN_CB_NO_REGS,
-                (void *)((uintptr_t)find_region(offset) << 16 | (uintptr_t)length));
+                (void *)((uintptr_t)find_region(offset) << 16 | (last == WAIT ? ENDS_IN_WAIT : 0) | (uintptr_t)length));
         if (counter != NULL)
             qemu_plugin_register_vcpu_insn_exec_inline(instruction, QEMU_PLUGIN_INLINE_ADD_U64, counter, 1);
         if (code == MARK_BEGIN || code == MARK_END)

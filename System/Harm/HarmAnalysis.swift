@@ -22,11 +22,18 @@ public struct HarmAnalysis: Sendable {
         rules.apply()
         links = rules.links
         bounds = rules.bounds
+        var linksOfVictim: [[HarmLink]] = plan.tenants.map { _ in [] }
         // A link of a feature of the manifest says more than a link of a capability that comes with the feature.
-        linksOfVictim = plan.tenants.indices.map { victim in
-            let links = rules.links.filter { $0.victim == victim }
-            return links.filter { !$0.isControl } + links.filter(\.isControl)
-        }
+        for link in links where !link.isControl { linksOfVictim[link.victim].append(link) }
+        for link in links where link.isControl { linksOfVictim[link.victim].append(link) }
+        self.linksOfVictim = linksOfVictim
+    }
+
+    /// Returns the links to one tenant in the order of the rules, without the cost of those to all others.
+    static func links(to victim: Int, in plan: Plan) -> [HarmLink] {
+        var rules = HarmRules(plan, timeOf: victim)
+        rules.apply()
+        return rules.links.filter { $0.victim == victim }
     }
 
     /// Returns each harm that other tenants can do to a tenant, ordered by effect and offender.

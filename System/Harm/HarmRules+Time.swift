@@ -14,6 +14,7 @@ extension HarmRules {
     }
 
     mutating func addTime() {
+        relations = HarmRelations(plan, calls: calls, wakes: wakes)
         let times = plan.edges.indices.compactMap { index -> Time? in
             guard case .time(let time, let core, let priority, let allowance) = plan.edges[index].action,
                 let tenant = owner(time)
@@ -21,13 +22,13 @@ extension HarmRules {
             return Time(tenant: tenant, core: core, priority: priority, allowance: allowance, edge: index)
         }
         addRoot(times)
-        for victim in plan.tenants.indices {
+        for victim in victimsOfTime {
             for core in Set(times.lazy.filter { $0.tenant == victim }.map(\.core)).sorted() {
                 let own = times.filter { $0.tenant == victim && $0.core == core }
                 guard let least = own.min(by: { $0.priority < $1.priority }) else { continue }
                 addTime(Need(victim: victim, time: least), times)
                 // While it serves a less urgent caller, it has only that caller's time.
-                let callers = callers(of: victim)
+                let callers = relations.callers[victim]
                 addSpentBudgets(victim, callers.filter { plan.tenants[$0].cores.contains(core) })
                 for time in times
                 where time.core == core && time.priority < least.priority && callers.contains(time.tenant) {
@@ -80,24 +81,8 @@ extension HarmRules {
 
     /// Returns the tenant of this time, the servers that run on it, and the tenants that can wake its tenant.
     private func users(of time: Time) -> [(offender: Int, means: HarmLink.Means)] {
-        [(time.tenant, .itself)] + servers(of: time.tenant).map { ($0, .service) }
-            + wakers(of: time.tenant).map { ($0, .wake) }
-    }
-
-    /// Returns the tenants that can wake this one, directly, or through tenants that they ring or call, or that call
-    /// them and ring for each answer.
-    private func wakers(of receiver: Int) -> [Int] {
-        var wakers: Set<Int> = []
-        var rest = wakes.filter { $0.receiver == receiver }.map(\.sender)
-        while let next = rest.popLast() {
-            guard next != receiver, wakers.insert(next).inserted else { continue }
-            // The console driver wakes its clients only when it looks, at most once in a millisecond.
-            if plan.tenants[next].kind == .consoleDriver { continue }
-            rest += wakes.filter { $0.receiver == next }.map(\.sender)
-            rest += calls.filter { $0.server == next }.map(\.client)
-            rest += calls.filter { $0.client == next }.map(\.server)
-        }
-        return wakers.sorted()
+        [(time.tenant, .itself)] + relations.servers[time.tenant].map { ($0, .service) }
+            + relations.wakers[time.tenant].map { ($0, .wake) }
     }
 
     /// Adds that root restarts nothing while tenants more urgent than root have all of root's core.
@@ -110,7 +95,7 @@ extension HarmRules {
                 let keeper = HarmLink.RootKeeper(
                     keeper: time.tenant, priority: time.priority, isBudgeted: time.allowance != .unlimited,
                     means: means)
-                for victim in plan.tenants.indices where victim != time.tenant {
+                for victim in victimsOfTime where victim != time.tenant {
                     add(.stall, of: victim, by: offender, .root(keeper), [time.edge])
                 }
             }
@@ -120,23 +105,6 @@ extension HarmRules {
     /// Returns true if nothing of a core is left beside budgets, and beside a share that is spoken for.
     private func takesAll(_ limited: [Time], beside share: Double = 0) -> Bool {
         limited.reduce(share) { $0 + $1.share } >= 1 - 1e-9
-    }
-
-    /// Returns the tenants that run on the time of this one, because it calls them, directly or through others.
-    private func servers(of client: Int) -> [Int] {
-        reach(from: client) { tenant in calls.filter { $0.client == tenant }.map(\.server) }
-    }
-
-    /// Returns the tenants on whose time this one runs, because they call it, directly or through others.
-    private func callers(of server: Int) -> [Int] {
-        reach(from: server) { tenant in calls.filter { $0.server == tenant }.map(\.client) }
-    }
-
-    private func reach(from start: Int, _ next: (Int) -> [Int]) -> [Int] {
-        var found: Set<Int> = []
-        var rest = [start]
-        while let tenant = rest.popLast() { rest += next(tenant).filter { found.insert($0).inserted } }
-        return found.subtracting([start]).sorted()
     }
 
     /// Adds bounds for tenants with budgets, or stalls if all budgets together take the whole core.

@@ -9,8 +9,17 @@ struct HarmRules {
     var calls: [(client: Int, server: Int)] = []
     /// The pairs of tenants of which one can wake the other.
     var wakes: [(sender: Int, receiver: Int)] = []
+    /// What follows from `calls` and `wakes`, once both are complete.
+    var relations = HarmRelations()
+    /// The tenants for which the rules of time find links.
+    let victimsOfTime: [Int]
 
-    init(_ plan: Plan) { self.plan = plan }
+    /// - Parameter victim: the only tenant for which the rules of time find links, or nil for all. Of a large system on
+    ///   one core, these links are as many as the triples of a victim, a more urgent tenant, and one that wakes it.
+    init(_ plan: Plan, timeOf victim: Int? = nil) {
+        self.plan = plan
+        victimsOfTime = victim.map { [$0] } ?? Array(plan.tenants.indices)
+    }
 
     mutating func apply() {
         for (index, edge) in plan.edges.enumerated() { apply(edge, index) }

@@ -13,7 +13,7 @@ extension ManifestParser {
             let driver = plan.tenants.firstIndex(where: { $0.kind == .consoleDriver })
         else { return }
         var known: Set<Int> = []
-        for link in HarmAnalysis(plan).links where link.victim == driver && link.effect == .stall {
+        for link in HarmAnalysis.links(to: driver, in: plan) where link.effect == .stall {
             let tenant = plan.tenants[link.offender]
             guard let declaration = declarations.first(where: { $0.name == tenant.name }) else { continue }
             let problem: String

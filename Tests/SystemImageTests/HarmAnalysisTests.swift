@@ -10,6 +10,25 @@ import Testing
 
     private func analysis(_ text: String) throws -> HarmAnalysis { try HarmCase.analysis(text) }
 
+    /// The check of the console driver asks for the links to one tenant, because those to all are too many in a large
+    /// system.
+    @Test func theLinksToOneTenantAreThoseOfTheWholeAnalysis() throws {
+        let analysis = try analysis(
+            """
+            board: {cores: 2}
+            components:
+              a: {target: Heartbeat, priority: 31}
+              b: {target: Heartbeat, priority: 4, uses: {s: s, t: t}}
+              s: {target: Heartbeat, priority: 6, uses: {t: t}}
+              t: {target: Heartbeat, priority: 5, budget: 1ms, period: 10ms}
+            machines: {m: {kernel: {target: BenchGuest}, memory: 64MiB, core: 1, priority: 4}}
+            """)
+        for victim in analysis.plan.tenants.indices {
+            let links = analysis.links.filter { $0.victim == victim }
+            #expect(!links.isEmpty && HarmAnalysis.links(to: victim, in: analysis.plan) == links)
+        }
+    }
+
     // MARK: Time
 
     @Test func theMoreUrgentStallsTheOther() throws {

@@ -30,19 +30,27 @@ extension SystemTests {
 
         /// A request of a machine's disk costs no more than `Benchmarks/disk.json` promises, in the parts of Entente.
         /// The guest's own instructions depend on the times at which the host's disk answers.
-        @Test(arguments: [RequestBenchmark.Subject.whole, .pool])
+        @Test(arguments: [RequestBenchmark.Subject.whole, .pool, .cores])
         func everyRequestKeepsBelowItsCeiling(_ subject: RequestBenchmark.Subject) throws {
             let ceilings = try JSONDecoder().decode(
                 [String: [String: Double]].self, from: Data(contentsOf: Repository.file("Benchmarks/disk.json")))
             var benchmark = RequestBenchmark(workspace: Workspace(root: Repository.root))
             benchmark.timeout = .seconds(900)
             let costs = try benchmark.costs(of: subject)
-            for (task, cost) in zip(RequestBenchmark.tasks, costs) where task != "sync1" {
+            for (task, cost) in zip(subject.tasks, costs) where task != "sync1" {
                 let ceiling = try #require(ceilings[subject.rawValue]?[task], "\(task) has no ceiling")
                 let added = cost.total - cost[RequestCost.guest]
                 #expect(added > 0 && added <= ceiling, "\(task): \(added) of \(ceiling)")
                 // The programs of the data path are told apart from the guest.
-                for part in ["Kernel", "Backend", "Storage", "BlockDriver"] { #expect(cost[part] > 0, "\(part)") }
+                for part in ["Kernel", "Backend", "BlockDriver"] { #expect(cost[part] > 0, "\(part)") }
+                // A whole disk's requests do not pass through storage.
+                #expect(subject == .pool ? cost["Storage"] > 0 : cost["Storage"] == 0)
+            }
+            let ways = try #require(costs.first).latencies
+            #expect(ways.count == (subject == .cores ? 3 : 2))
+            for way in ways {
+                let ceiling = try #require(ceilings[subject.rawValue]?[way.name], "\(way.name) has no ceiling")
+                #expect(way.instructions > 0 && way.instructions <= ceiling, "\(way)")
             }
         }
     }

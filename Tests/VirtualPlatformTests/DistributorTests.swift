@@ -156,6 +156,18 @@ import Testing
         #expect(fixture.environment.virtualCPUs[3].priorities[40] == 0x50)
     }
 
+    /// The kernel delivers these to virtual CPU 0, by notifications that nobody rebinds.
+    @Test(arguments: [(48, true), (55, true), (56, false), (79, false), (80, true), (87, true), (88, false)])
+    func interruptsOfTheKernelStayWhereItPendsThem(_ interrupt: UInt64, stays: Bool) {
+        var fixture = fixture()
+        let (word, bit) = (Int(interrupt / 32), UInt32(1) << UInt32(interrupt % 32))
+        fixture.setDistributor(0x100 + UInt64(word) * 4, UInt64(bit))
+        fixture.route(interrupt, to: 1)
+        #expect(fixture.environment.virtualCPUs[0].enabled[word] & bit == (stays ? bit : 0))
+        #expect(fixture.environment.virtualCPUs[1].enabled[word] & bit == (stays ? 0 : bit))
+        #expect(fixture.distributor(0x6000 + interrupt * 8, size: 8) == 1)
+    }
+
     @Test func aLatchedInterruptMovesOnce() {
         var fixture = fixture()
         fixture.setDistributor(0xC08, 2 << 16)

@@ -177,6 +177,8 @@ extension ReferenceRegisters {
         let shift: UInt64 = offset & 4 == 0 ? 0 : 32
         let kept = shared[number].route & ~(UInt64(lanes) << shift)
         shared[number].route = (kept | UInt64(value & lanes) << shift) & 0xFF_00FF_FFFF
+        // The kernel delivers the interrupts of virtio devices and of shared regions to virtual CPU 0.
+        if (48..<56).contains(number) || (80..<88).contains(number) { return }
         if shared[number].route < UInt64(count) { move(number, to: Int(shared[number].route)) }
     }
 

@@ -9,9 +9,10 @@ struct BenchDiskCommand: ParsableCommand {
         abstract: "Measures virtual disks beside the same disk of a machine on the bare emulator.",
         discussion: """
             Boots one Debian machine on the bare emulator (native), and on Entente with a whole disk of the board \
-            (whole), with a disk of a pool (pool), and with one whose data has checksums (checksums). All have the same \
-            kernel, initial file system and device. A plugin of QEMU counts the executed instructions of the whole \
-            board for one request of 4 KiB, by the program that executes them, and its entries into the kernel.
+            (whole), with a disk of a pool (pool), with one whose data has checksums (checksums), and with a whole disk \
+            and two virtual CPUs on two cores (cores). All have the same kernel, initial file system and device. A \
+            plugin of QEMU counts the executed instructions of the whole board for one request of 4 KiB, by the \
+            program that executes them, and its entries into the kernel.
 
             With --fio, Debian's fio measures the same machine, and also as a guest of KVM on the board (kvm). The \
             subjects alternate. A nanosecond of the board is an instruction, except that an idle board waits for its \
@@ -45,8 +46,11 @@ struct BenchDiskCommand: ParsableCommand {
         help: "The number of runs of fio or starts of Debian on each system; with fio, 0 counts instructions alone.")
     var runs = 5
 
-    @Option(help: "The systems that fio measures, separated by commas: native, whole, pool, kvm.")
-    var subjects = "native,whole,pool,kvm"
+    @Option(
+        help: ArgumentHelp(
+            "The systems to measure, separated by commas: native, whole, pool, checksums, cores; with --fio: native, "
+                + "whole, pool, kvm.", valueName: "names"))
+    var subjects: String?
 
     @Option(help: ArgumentHelp("End each system after this time.", valueName: "seconds"))
     var timeout = 900
@@ -56,7 +60,24 @@ struct BenchDiskCommand: ParsableCommand {
         if !(0...1000).contains(runs) { throw ValidationError("--runs takes 0 to 1000") }
         if fio && boot { throw ValidationError("--fio and --boot exclude each other") }
         if boot && runs == 0 { throw ValidationError("--boot needs a start at least: remove '--runs 0'") }
-        if fioSubjects == nil { throw ValidationError("--subjects takes names out of native,whole,pool,kvm") }
+        if boot && subjects != nil { throw ValidationError("--boot takes no --subjects") }
+        if fio {
+            _ = try chosen(FioBenchmark.Subject.self)
+        } else {
+            _ = try chosen(RequestBenchmark.Subject.self)
+        }
+    }
+
+    /// Returns the systems to measure, in the order of the option, or all of them without it.
+    private func chosen<Subject: CaseIterable & RawRepresentable<String>>(_ type: Subject.Type) throws -> [Subject] {
+        guard let subjects else { return Array(Subject.allCases) }
+        let names = subjects.split(separator: ",")
+        let found = names.compactMap { Subject(rawValue: String($0)) }
+        if found.count != names.count || found.isEmpty {
+            let known = Subject.allCases.map(\.rawValue).joined(separator: ",")
+            throw ValidationError("--subjects takes names out of \(known)")
+        }
+        return found
     }
 
     func run() throws {
@@ -66,19 +87,15 @@ struct BenchDiskCommand: ParsableCommand {
         var benchmark = RequestBenchmark(workspace: workspace, count: requests, timeout: .seconds(timeout))
         benchmark.kept = counts.map { URL(fileURLWithPath: $0) }
         var report = RequestReport(costs: [:])
-        for subject in RequestBenchmark.Subject.allCases { report.costs[subject] = try benchmark.costs(of: subject) }
+        for subject in try chosen(RequestBenchmark.Subject.self) {
+            report.costs[subject] = try benchmark.costs(of: subject)
+        }
         print(try json ? BenchRow.json(report.rows) : report.text(top: top))
-    }
-
-    private var fioSubjects: [FioBenchmark.Subject]? {
-        let names = subjects.split(separator: ",")
-        let found = names.compactMap { FioBenchmark.Subject(rawValue: String($0)) }
-        return found.count == names.count && !found.isEmpty ? found : nil
     }
 
     private func runFio(in workspace: Workspace) throws {
         let benchmark = FioBenchmark(workspace: workspace, timeout: .seconds(timeout))
-        let subjects = fioSubjects ?? []
+        let subjects = try chosen(FioBenchmark.Subject.self)
         var costs = FioCosts()
         for subject in subjects { costs.costs[subject] = try benchmark.costs(of: subject) }
         var report = FioReport()

@@ -112,6 +112,15 @@ extension Distributor {
     /// Aff3 and Aff2…Aff0; the routing mode bit is reserved if GICD_TYPER.No1N is one.
     private static let affinityBits: UInt64 = 0xFF_00FF_FFFF
 
+    /// Returns true for the interrupts of virtio devices and of shared regions. Their notifications are bound to virtual
+    /// CPU 0 for the machine's life, so the kernel pends them there. They stay there, whatever the guest writes to their
+    /// routes, because they would be lost if another virtual CPU had them enabled.
+    private static func isBound(_ interrupt: InterruptID) -> Bool {
+        let number = UInt64(interrupt.number)
+        return VirtioPages.firstInterrupt..<VirtioPages.interrupt(ofSlot: VirtioPages.slots) ~= number
+            || SharedRegions.firstInterrupt..<SharedRegions.interrupt(SharedRegions.maximum) ~= number
+    }
+
     private mutating func writeRoute<Port: InterruptPort>(
         _ offset: UInt64, _ value: UInt32, lanes: UInt32, _ port: inout Port
     ) {
@@ -122,6 +131,7 @@ extension Distributor {
         // An affinity that no virtual CPU has leaves the interrupt with its present owner.
         guard routes[index] < UInt64(virtualCPUCount) else { return }
         let interrupt = InterruptID(32 + index)
+        guard !Distributor.isBound(interrupt) else { return }
         banks[interrupt.word - 1].move(interrupt, to: Int(routes[index]), &port)
     }
 }

@@ -40,7 +40,10 @@ public struct PlanDocument: Equatable, Sendable {
 
     /// Sorts the entries.
     mutating func sort() {
-        for part in Part.allCases { parts[part]?.sort { $0.text < $1.text } }
+        for part in Part.allCases {
+            // A text is made once for each entry, because it costs more than all comparisons of the entry.
+            parts[part] = parts[part]?.map { ($0.text, $0) }.sorted { $0.0 < $1.0 }.map(\.1)
+        }
     }
 }
 

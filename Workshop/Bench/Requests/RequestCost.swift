@@ -10,8 +10,9 @@ struct RequestCost {
     /// The functions with the most instructions.
     var functions: [(part: String, name: String, instructions: Double)] = []
 
-    /// The median of the kernel's instructions between two parts that followed each other on a core: from the store to
-    /// a doorbell to the first instruction of the backend, and from the backend's last instruction to the guest.
+    /// The median of the kernel's instructions between two parts that followed each other on a core. On one core: from
+    /// the store to a doorbell to the first instruction of the backend, and from the backend's last instruction to the
+    /// guest. If the guest has another core than the backend, the first way has two parts, one on each core.
     var latencies: [(name: String, instructions: Double)] = []
 
     var total: Double { parts.reduce(0) { $0 + $1.instructions } }
@@ -21,7 +22,26 @@ struct RequestCost {
     /// The name of all code outside of the image.
     static let guest = "guest"
 
+    /// The name of an idle core before it wakes.
+    private static let idle = "idle"
     private static let wait: UInt32 = 0xD503_207F
+
+    /// A way through the kernel, from one part to the next that ran on the same core.
+    private struct Way {
+        var name: String
+        var from: String
+        var to: String
+        /// True if the way counts on the core of the backend, false if it counts on the others.
+        var isOnCoreOfBackend = true
+    }
+
+    private static let end = Way(name: "end of the backend to the guest", from: backend, to: guest)
+    private static let ways = [Way(name: "doorbell to the backend", from: guest, to: backend), end]
+    private static let waysAcross = [
+        Way(name: "doorbell, on the guest's core", from: guest, to: guest, isOnCoreOfBackend: false),
+        Way(name: "idle core to the backend", from: idle, to: backend), end,
+    ]
+    private static let backend = "Backend"
 
     init() {}
 
@@ -53,11 +73,9 @@ struct RequestCost {
         functions = byFunction.filter { $0.key[0] != Self.guest }
             .map { ($0.key[0], $0.key[1], each($0.value)) }.sorted { $0.2 > $1.2 }
         guard let kernel else { return }
-        latencies = [
-            ("doorbell to the backend", Self.guest, "Backend"),
-            ("end of the backend to the guest", "Backend", Self.guest),
-        ].compactMap { name, from, to in
-            Self.median(of: record, known, [from, kernel.name, to]).map { (name, $0) }
+        let hasSeveralCores = record.changes.contains { $0.core != 0 }
+        latencies = (hasSeveralCores ? Self.waysAcross : Self.ways).compactMap { way in
+            Self.median(of: record, known, through: kernel, way).map { (way.name, $0) }
         }
         let synchronous = (vectors[8] ?? 0) + (vectors[12] ?? 0)
         let called = calls.values.reduce(0, +)
@@ -70,13 +88,19 @@ struct RequestCost {
         entries.append(("interrupts", each((vectors[9] ?? 0) + (vectors[13] ?? 0))))
     }
 
-    /// Returns the median length of the middle one of three parts that followed each other on a core.
-    private static func median(of record: RequestRecord, _ known: [BoardPart], _ sequence: [String]) -> Double? {
+    /// Returns the median number of the kernel's instructions on a way.
+    private static func median(of record: RequestRecord, _ known: [BoardPart], through kernel: BoardPart, _ way: Way)
+        -> Double?
+    {
         let names = [guest] + known.map(\.name)
-        let changes = record.changes.filter { $0.core == 0 }
-        let lengths = changes.indices.dropFirst().dropLast().compactMap { index -> UInt64? in
-            let found = changes[(index - 1)...(index + 1)].map { names[$0.region] }
-            return found == sequence ? changes[index + 1].executed - changes[index].executed : nil
+        let sequence = [way.from, kernel.name, way.to]
+        let lengths = Dictionary(grouping: record.changes, by: \.core).values.flatMap { changes -> [UInt64] in
+            let parts = changes.map { $0.region == RequestRecord.Change.woken ? idle : names[$0.region] }
+            guard parts.contains(backend) == way.isOnCoreOfBackend else { return [] }
+            return parts.indices.dropFirst().dropLast().compactMap { index in
+                guard Array(parts[(index - 1)...(index + 1)]) == sequence else { return nil }
+                return changes[index + 1].executed - changes[index].executed
+            }
         }.sorted()
         return lengths.isEmpty ? nil : Double(lengths[lengths.count / 2])
     }

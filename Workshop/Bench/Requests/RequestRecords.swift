@@ -14,11 +14,14 @@ struct RequestRecord {
 
     /// The moment at which a core began to execute another region.
     struct Change {
-        /// The number of the region in the plugin's arguments, from 1 on; 0 for all other code.
+        /// The number of the region in the plugin's arguments, from 1 on; 0 for all other code, and `woken` after a
+        /// WFI.
         var region: Int
         var core: Int
         /// The instructions that the core had executed before.
         var executed: UInt64
+
+        static let woken = 255
     }
 
     var instructions: [Instruction] = []

@@ -11,7 +11,8 @@ struct RequestReport {
     }
 
     private func rows(of subject: RequestBenchmark.Subject, task index: Int) -> [BenchRow] {
-        guard let cost = costs[subject]?[index] else { return [] }
+        guard let all = costs[subject], index < all.count else { return [] }
+        let cost = all[index]
         let name = "disk.request.\(RequestBenchmark.tasks[index]).\(subject.rawValue)"
         var rows = [BenchRow(name, cost.total)]
         if subject != .native {
@@ -31,7 +32,8 @@ struct RequestReport {
         guard top > 0 else { return lines[0] }
         for (index, task) in RequestBenchmark.tasks.enumerated() {
             for subject in RequestBenchmark.Subject.allCases where subject != .native {
-                guard let cost = costs[subject]?[index] else { continue }
+                guard let all = costs[subject], index < all.count else { continue }
+                let cost = all[index]
                 lines.append("\n\(task), \(subject.rawValue): the functions with the most instructions for one request")
                 lines += cost.functions.prefix(top).map {
                     String(format: "%10.1f  ", $0.instructions) + "\($0.part): \($0.name)"
