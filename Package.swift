@@ -29,8 +29,8 @@ let package = Package(
             exclude: ["Program"]),
         // This target is for the work on this repository. It has benchmarks, the test runner, mutants, and checks.
         .target(
-            name: "Workshop", dependencies: ["SystemImage", "Tool", abi, arguments, yaml], path: "Workshop",
-            exclude: ["Mutator"]),
+            name: "Workshop", dependencies: ["SystemImage", "Tool", abi, arguments, orders, pool, yaml],
+            path: "Workshop", exclude: ["Mutator"]),
         .executableTarget(
             name: "entente", dependencies: ["SystemImage", "Tool", "Workshop", arguments], path: "Tool/Program"),
         .testTarget(name: "SystemImageTests", dependencies: ["SystemImage", abi, yaml]),

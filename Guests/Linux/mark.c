@@ -3,6 +3,7 @@
 
    Argument: begin or end. */
 #include "linux.h"
+#include "marks.h"
 #include "output.h"
 
 __attribute__((used, noreturn)) static void run(const long *stack)
@@ -10,9 +11,9 @@ __attribute__((used, noreturn)) static void run(const long *stack)
     if (stack[0] != 2)
         fail("find the argument");
     if (*(const char *)stack[2] == 'b')
-        __asm__ volatile("hint #112" ::: "memory");
+        mark_begin();
     else
-        __asm__ volatile("hint #113" ::: "memory");
+        mark_end();
     exit_process(0);
 }
 

@@ -7,6 +7,7 @@
    random, but the same at each run.
    Prints `requests: TASK COUNT` after each task, and `requests: end`. */
 #include "linux.h"
+#include "marks.h"
 #include "output.h"
 
 enum { BLOCK_SIZE = 4096, MAXIMUM_DEPTH = 32, WARM_UP = 256, BLOCKS = 2048, MAXIMUM_BLOCKS = 256 };
@@ -52,17 +53,6 @@ static uint64_t next_offset(uint64_t size)
 {
     seed = seed * 6364136223846793005 + 1442695040888963407;
     return (seed >> 33) % (BLOCKS * BLOCK_SIZE / size) * size;
-}
-
-/* Tells the plugin that a measurement begins or ends. */
-static void mark_begin(void)
-{
-    __asm__ volatile("hint #112" ::: "memory");
-}
-
-static void mark_end(void)
-{
-    __asm__ volatile("hint #113" ::: "memory");
 }
 
 static void perform_one(long file, enum kind kind, long size)

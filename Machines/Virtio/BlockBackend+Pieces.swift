@@ -1,4 +1,5 @@
 import ABI
+import VirtualPlatform
 
 // The data of a chain, which lies in several pieces of the guest's memory.
 extension BlockBackend {

@@ -28,7 +28,8 @@ import Testing
         (
             "Workshop",
             [
-                "Support", "Checks", "Bench", "Bench/Requests", "Bench/Fio", "Bench/DebianBoot", "Mutants", "Testing",
+                "Support", "Checks", "Bench", "Bench/Requests", "Bench/Fio", "Bench/DebianBoot", "Bench/Snapshots",
+                "Bench/Machines", "Mutants", "Testing",
                 "Commands",
             ]
         ),
@@ -110,7 +111,7 @@ import Testing
         "Tests/Programs": ["ABI", "Entente", "RuntimeSupport", "SerialConsole", "SerialDriver", "HarmWitness"],
         "Tests/Packages": ["Entente", "Exchange", "Hoarder", "Ledger", "Mishaps"],
         "Tool": ["ABI", "DiskOrders", "DiskPool", "SystemImage", "Tool", "Workshop"],
-        "Workshop": ["ABI", "SystemImage", "Tool"],
+        "Workshop": ["ABI", "DiskOrders", "DiskPool", "SystemImage", "Tool"],
     ]
     /// Modules of the toolchain and of other projects.
     private static let foreign: Set<String> = [

@@ -10,7 +10,7 @@ package struct SystemOptions: ParsableArguments {
             discussion: "Default: examples/debian/system.yaml",
             valueName: "system"),
         completion: .file(extensions: ["yaml"]))
-    var path: String?
+    package var path: String?
 
     @Option(help: "The CPU model of the board, which replaces the manifest's.")
     var cpu: String?

@@ -39,10 +39,17 @@ struct LinuxWorkload {
     ]
 
     /// Adds the program to a machine's initial file system as /NAME, because Linux unpacks several archives in a row.
-    func added(to machine: MachineDescription) throws -> MachineDescription {
+    ///
+    /// - Parameter command: a command that `init` performs in the place of a shell when Linux's drivers are there, or nil
+    ///   for none.
+    func added(to machine: MachineDescription, running command: String? = nil) throws -> MachineDescription {
         let files = try GuestFiles(of: machine, workspace: workspace)
         var archive = CpioArchive()
         archive.add(file: name, contents: try build(), permissions: 0o755)
+        if let command {
+            let table = "::sysinit:/etc/start\n::once:\(command)\n"
+            archive.add(file: "etc/inittab", contents: Data(table.utf8), permissions: 0o644)
+        }
         let initrd = workspace.guests.appendingPathComponent("\(name).cpio")
         let base = try files.initrd.map { try Data(contentsOf: $0) } ?? Data()
         try (base + archive.finished()).writeWhole(to: initrd)

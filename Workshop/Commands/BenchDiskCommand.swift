@@ -11,8 +11,8 @@ struct BenchDiskCommand: ParsableCommand {
             Boots one Debian machine on the bare emulator (native), and on Entente with a whole disk of the board \
             (whole), with a disk of a pool (pool), with one whose data has checksums (checksums), and with a whole disk \
             and two virtual CPUs on two cores (cores). All have the same kernel, initial file system and device. A \
-            plugin of QEMU counts the executed instructions of the whole board for one request of 4 KiB, by the \
-            program that executes them, and its entries into the kernel.
+            plugin of QEMU counts the executed instructions of the whole board for one request of 4 KiB or 1 MiB, by \
+            the program that executes them, and its entries into the kernel.
 
             With --fio, Debian's fio measures the same machine, and also as a guest of KVM on the board (kvm). The \
             subjects alternate. A nanosecond of the board is an instruction, except that an idle board waits for its \
@@ -22,6 +22,9 @@ struct BenchDiskCommand: ParsableCommand {
 
             With --boot, a whole Debian starts from its disk until it logs root in, on the bare emulator and on \
             Entente, in turns. The executed instructions of the whole board count.
+
+            With --snapshots, a machine writes 16 MiB, and in another run 1 GiB, of its disk in a pool. A snapshot and a \
+            clone of the disk, the first write behind them, and reads at the end of a chain of 100 snapshots count.
             """)
 
     @Flag(help: "Print JSON instead of a table.")
@@ -42,6 +45,9 @@ struct BenchDiskCommand: ParsableCommand {
     @Flag(help: "Count the instructions of the start of a whole Debian instead.")
     var boot = false
 
+    @Flag(help: "Count the instructions of snapshots and clones of a machine's disk instead.")
+    var snapshots = false
+
     @Option(
         help: "The number of runs of fio or starts of Debian on each system; with fio, 0 counts instructions alone.")
     var runs = 5
@@ -58,9 +64,11 @@ struct BenchDiskCommand: ParsableCommand {
     func validate() throws {
         if !(10...1_000_000).contains(requests) { throw ValidationError("--requests takes 10 to 1000000") }
         if !(0...1000).contains(runs) { throw ValidationError("--runs takes 0 to 1000") }
-        if fio && boot { throw ValidationError("--fio and --boot exclude each other") }
+        if [fio, boot, snapshots].count(where: \.self) > 1 {
+            throw ValidationError("--fio, --boot and --snapshots exclude each other")
+        }
         if boot && runs == 0 { throw ValidationError("--boot needs a start at least: remove '--runs 0'") }
-        if boot && subjects != nil { throw ValidationError("--boot takes no --subjects") }
+        if boot || snapshots, subjects != nil { throw ValidationError("--boot and --snapshots take no --subjects") }
         if fio {
             _ = try chosen(FioBenchmark.Subject.self)
         } else {
@@ -84,6 +92,7 @@ struct BenchDiskCommand: ParsableCommand {
         let workspace = try Workspace.current()
         if fio { return try runFio(in: workspace) }
         if boot { return try runBoot(in: workspace) }
+        if snapshots { return try runSnapshots(in: workspace) }
         var benchmark = RequestBenchmark(workspace: workspace, count: requests, timeout: .seconds(timeout))
         benchmark.kept = counts.map { URL(fileURLWithPath: $0) }
         var report = RequestReport(costs: [:])
@@ -117,5 +126,11 @@ struct BenchDiskCommand: ParsableCommand {
             }
         }
         print(try json ? BenchRow.json(report.rows) : report.text)
+    }
+    private func runSnapshots(in workspace: Workspace) throws {
+        let benchmark = SnapshotBenchmark(workspace: workspace, count: requests, timeout: .seconds(timeout))
+        var report = SnapshotReport()
+        for mebibytes in [16, 1024] { report.results.append((mebibytes, try benchmark.result(written: mebibytes))) }
+        print(try json ? BenchRow.json(report.rows) : BenchRow.table(report.rows))
     }
 }

@@ -50,7 +50,8 @@ struct RequestBenchmark {
         let file = workspace.root.appendingPathComponent("Benchmarks/systems/disk/\(subject.system).yaml")
         let manifest = try Manifest.load(path: file.path)
         guard let described = manifest.machines.first else { throw Failure("\(file.path) describes no machine") }
-        let machine = try DiskWorkload(tasks: tasks, count: count).added(to: described, workspace: workspace)
+        let machine = try LinuxWorkload(workspace: workspace, name: "requests").added(
+            to: described, running: "/requests /dev/vda \(count) \(tasks.joined(separator: " "))")
         let folder = workspace.state.appendingPathComponent("requests-\(UUID().uuidString)")
         try workspace.make(folder)
         if let kept { try workspace.make(kept) }
@@ -97,28 +98,5 @@ struct RequestBenchmark {
             "the requests did not end in time",
             remedy: "allow more by --timeout, or look at \(session.files.log(ofConsole: console).shortPath)",
             status: ExitStatus.timeout)
-    }
-}
-
-/// The program Guests/Linux/requests.c in a Debian machine, which runs it in the place of a shell.
-private struct DiskWorkload {
-    var tasks: [String]
-    var count: Int
-
-    /// Adds the program, and a table of `init` that starts it when Linux's drivers are there.
-    func added(to machine: MachineDescription, workspace: Workspace) throws -> MachineDescription {
-        let files = try GuestFiles(of: machine, workspace: workspace)
-        var archive = CpioArchive()
-        let program = try LinuxWorkload(workspace: workspace, name: "requests").build()
-        archive.add(file: "requests", contents: program, permissions: 0o755)
-        let command = "/requests /dev/vda \(count) \(tasks.joined(separator: " "))"
-        archive.add(
-            file: "etc/inittab", contents: Data("::sysinit:/etc/start\n::once:\(command)\n".utf8), permissions: 0o644)
-        let initrd = workspace.guests.appendingPathComponent("requests.cpio")
-        let base = try files.initrd.map { try Data(contentsOf: $0) } ?? Data()
-        try (base + archive.finished()).writeWhole(to: initrd)
-        var changed = machine
-        changed.guest = .files(kernel: files.kernel, initrd: initrd, format: files.format)
-        return changed
     }
 }

@@ -1,0 +1,71 @@
+import Foundation
+import SystemImage
+import Tool
+
+/// A board of 4 GiB full of idle Debian machines of 64 MiB, each with a clone of one disk.
+struct MachineCrowd {
+    var count: Int
+
+    /// The most machines for which the board has memory.
+    static let maximum = 60
+
+    static func name(_ number: Int) -> String { "m\(number)" }
+
+    var manifest: String {
+        let machines = (1...count).map {
+            "  \(Self.name($0)): {guest: debian, memory: 64MiB, command-line: console=ttyAMA0 quiet kpti=off, "
+                + "disks: {data: {size: 64MiB, clone-of: golden}}}"
+        }
+        return """
+            system: bench-machines-\(count)
+            board: {cpu: neoverse-n1, cores: 1, memory: 4GiB, disks: {main: {size: 8GiB}}}
+            disks: {golden: {size: 64MiB}}
+            machines:
+            \(machines.joined(separator: "\n"))
+
+            """
+    }
+
+    /// Writes the manifest to a folder, which also gets the board's disk.
+    func write(to folder: URL) throws -> URL {
+        let file = folder.appendingPathComponent("system.yaml")
+        try Data(manifest.utf8).writeWhole(to: file)
+        return file
+    }
+
+    /// Time follows the instructions. An idle board waits for its disk in the host's time.
+    static let clock = ["-icount", "shift=0,sleep=on", "-seed", "1"]
+    /// The text by which a machine says that its Linux has started.
+    private static let start = "'poweroff' ends this machine"
+
+    /// Listens to the machines until all have started.
+    ///
+    /// - Parameters:
+    ///   - executed: the file in which the plugin in Benchmarks/Instructions keeps its count.
+    ///   - heard: receives each other line.
+    /// - Returns: the instructions that the board had executed when each machine said that it had started, in order.
+    func starts(_ session: Session, executed: URL, timeout: Duration, heard: (String) -> Void) throws -> [UInt64] {
+        let deadline = ContinuousClock.now + timeout
+        var starts: [UInt64] = []
+        while ContinuousClock.now < deadline {
+            for event in session.wait(timeout: deadline - .now) {
+                switch event {
+                case .line(_, let text):
+                    guard text.contains(Self.start) else {
+                        heard(text)
+                        continue
+                    }
+                    let bytes = try Data(contentsOf: executed)
+                    guard bytes.count == 8 else { throw Failure("the plugin has not counted the instructions") }
+                    starts.append(bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) })
+                    if starts.count == count { return starts }
+                case .ended: throw Failure("the board went off before the machines had started")
+                case .output, .readable: break
+                }
+            }
+        }
+        throw Failure(
+            "\(starts.count) of \(count) machines started in time", remedy: "allow more by --timeout",
+            status: ExitStatus.timeout)
+    }
+}
