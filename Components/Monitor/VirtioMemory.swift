@@ -1,5 +1,6 @@
 import ABI
 @_spi(Kernel) import Entente
+import RuntimeSupport
 import Synchronization
 import VirtualPlatform
 
@@ -38,9 +39,12 @@ struct VirtioMemory {
         return unsafe word.pointee.load(ordering: .relaxed)
     }
 
+    /// Stores a register, and cleans its line, because the machine reads the page as device memory, past the caches.
     func storeRegister(_ value: UInt32, _ offset: Int) {
-        let word = unsafe UnsafePointer<Atomic<UInt32>>(bitPattern: place(offset, 4)).unsafelyUnwrapped
+        let address = place(offset, 4)
+        let word = unsafe UnsafePointer<Atomic<UInt32>>(bitPattern: address).unsafelyUnwrapped
         unsafe word.pointee.store(value, ordering: .releasing)
+        entente_clean_line(UInt64(address))
     }
 
     private func place(_ offset: Int, _ size: Int) -> UInt {

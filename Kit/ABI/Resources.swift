@@ -77,7 +77,8 @@ public enum ResourceKind: UInt64, Sendable {
     /// A disk of a machine or of a component, by its name in the manifest. `slot`: of a machine, the notification that
     /// raises the disk's interrupt. `number`: the disk's virtio slot. `detail`: its number in the connection. For the
     /// storage component the name is that of the disk in the pool, `number` has the client's number, from bit 16 on
-    /// the disk's number in the connection, and from bit 32 on `VirtualDiskFlags`; `detail` is the board's disk.
+    /// the disk's number in the connection, and from bit 32 on `VirtualDiskFlags`; `detail` is the board's disk. The
+    /// driver has the same for each whole disk of the board whose user is its own client.
     case virtualDisk = 15
     /// The pages by which a monitor and a machine's backend share the state of virtual devices. `slot`: the peer's
     /// notification. `number`: the bits that the component's own notification gets. `detail`: the address of the page

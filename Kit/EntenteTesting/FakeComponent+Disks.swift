@@ -17,6 +17,24 @@ extension FakeComponent {
                 number: events.bits, detail: UInt64(number))
         }
     }
+
+    /// Tells this driver that a whole disk of the board has one user, as a plan does.
+    ///
+    /// - Parameters:
+    ///   - name: the disk's name in the plan.
+    ///   - number: the number of the board's disk.
+    ///   - client: the user, which has a connection with this driver.
+    ///   - place: the disk's number in that connection.
+    public func addWholeDisk(
+        _ name: String, ofBoardDisk number: Int, to client: FakeComponent, as place: Int, isReadOnly: Bool = false
+    ) {
+        let flags = VirtualDiskFlags.isWhole | (isReadOnly ? VirtualDiskFlags.readOnly : 0)
+        pages.add(name) {
+            Resource(
+                name: $0, kind: .virtualDisk, number: client.number | UInt64(place) << 16 | flags << 32,
+                detail: UInt64(number))
+        }
+    }
 }
 
 extension FakeBus {

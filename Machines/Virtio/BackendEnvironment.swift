@@ -51,6 +51,8 @@ public protocol BackendEnvironment {
     func raiseInterrupt(_ slot: Int)
     /// Raises `VirtioPages.monitorEvent`.
     func tellMonitor()
+    /// Fetches and clears the bits of the backend's own notification.
+    func takeEvents() -> UInt64
     /// Fetches and clears the bits of the slots whose guests have acknowledged an interrupt.
     func takeAcknowledgements() -> UInt64
 }

@@ -161,7 +161,10 @@ extension BlockBackend {
         if operation == .read { table.chains[number].written = length }
         guard length & 511 == 0, isInDisk(number, sectors: length / 512), operation == .read || mayWrite(number)
         else { return end(number, .ioError) }
-        if length == 0 { end(number, .ok) }
+        if length == 0 { return end(number, .ok) }
+        let isWritten = operation == .read
+        table.chains[number].next = table.place(
+            of: number, table.chains[number], isWritten: isWritten, offset: isWritten ? 0 : 16)
     }
 
     /// Decides on a discard or a write of zeroes, which names one range (5.2.6.2).
@@ -203,8 +206,8 @@ extension BlockBackend {
     private func identify(_ number: Int, room: UInt64) {
         let identity = slots[Int(table.chains[number].slot)].disk?.identity ?? InlineArray(repeating: 0)
         let length = min(room, 20)
-        table.forEachPiece(of: number, table.chains[number], isWritten: true, offset: 0, length: length) {
-            range, place in
+        let first = table.place(of: number, table.chains[number], isWritten: true, offset: 0)
+        forEachPiece(of: number, from: first, length: length) { range, place in
             for index in 0..<range.size {
                 let byte = place &+ index
                 let value = identity[Int(byte >> 3)] >> (8 &* (byte & 7)) & 0xFF
@@ -230,8 +233,8 @@ extension BlockBackend {
     @inline(never)
     private func scatteredBytes(of number: Int, at offset: UInt64) -> (first: UInt64, second: UInt64) {
         var words: (first: UInt64, second: UInt64) = (0, 0)
-        table.forEachPiece(of: number, table.chains[number], isWritten: false, offset: offset, length: 16) {
-            range, place in
+        let first = table.place(of: number, table.chains[number], isWritten: false, offset: offset)
+        forEachPiece(of: number, from: first, length: 16) { range, place in
             for index in 0..<range.size {
                 let byte = environment.ram.load(range.part(at: index, size: 1))
                 let position = place &+ index

@@ -42,25 +42,37 @@ extension BlockBackend {
         let allowed = pageShares.allowance(slot)
         guard allowed > 0, let run = pages.take(min(count, allowed)) else { return false }
         let length = min(wanted, run.size)
-        if chain.operation == .write {
-            table.forEachPiece(of: number, chain, isWritten: false, offset: 16 &+ chain.submitted, length: length) {
-                range, place in
-                environment.ram.copy(range, toWindow: run.offset &+ place)
+        let isLarge = chain.operation == .write && countCopy(length)
+        let next =
+            if chain.operation == .write {
+                forEachPiece(of: number, from: chain.next, length: length) { range, place in
+                    environment.ram.copy(range, toWindow: run.offset &+ place, isLarge: isLarge)
+                }
+            } else {
+                forEachPiece(of: number, from: chain.next, length: length) { _, _ in }
             }
-        }
         let request = BlockRequest(
             chain.operation, disk: UInt16(truncatingIfNeeded: slots[slot].number),
             sector: chain.sector &+ chain.submitted / 512, length: UInt32(truncatingIfNeeded: length),
             offset: UInt32(truncatingIfNeeded: run.offset),
             forcesUnitAccess: chain.operation == .write && !hasWriteCache(slot))
-        let part = Part(chain: number, offset: chain.submitted, length: length, run: run, slot: slot)
+        let part = Part(chain: number, place: chain.next, length: length, run: run, slot: slot)
         guard submit(request, part) else {
             pages.give(run)
             return false
         }
         pageShares.take(run.count, slot)
         table.chains[number].submitted &+= length
+        table.chains[number].next = next
         return true
+    }
+
+    /// Counts the bytes of a copy. Returns true if the backend has copied so many since it slept that the rest is likely
+    /// to be worth a way with a dear start, and that start is over if an earlier copy has taken it.
+    @inline(__always)
+    private func countCopy(_ length: UInt64) -> Bool {
+        copied &+= length
+        return copied >= BlockLimit.largeCopy
     }
 
     @inline(__always)
@@ -167,9 +179,9 @@ extension BlockBackend {
         if answer.status != .ok {
             table.chains[number].status = RequestStatus(answer.status)
         } else if chain.operation == .read, openIfLive(chain) {
-            table.forEachPiece(of: number, chain, isWritten: true, offset: part.offset, length: part.length) {
-                range, place in
-                environment.ram.copy(fromWindow: part.run.offset &+ place, to: range)
+            let isLarge = countCopy(part.length)
+            forEachPiece(of: number, from: part.place, length: part.length) { range, place in
+                environment.ram.copy(fromWindow: part.run.offset &+ place, to: range, isLarge: isLarge)
             }
         }
         give(part)

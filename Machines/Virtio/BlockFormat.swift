@@ -37,7 +37,9 @@ public enum BlockLimit {
     /// The sectors of one discard or write of zeroes: 1 GiB.
     public static let sectorsOfRange: UInt32 = 1 << 21
     /// The size of a part of a request, in bytes.
-    public static let part: UInt64 = 128 << 10
+    public static let part: UInt64 = 256 << 10
+    /// The bytes that a backend copies between two sleeps until it takes a way with a dear start (`GuestRAM`).
+    public static let largeCopy: UInt64 = 12 << 10
     /// The number of chains that a backend performs at the same time.
     public static let chains = 64
 }

@@ -9,6 +9,8 @@ struct Chain {
     var slot: UInt8 = 0
     var queue: UInt8 = 0
     var head: UInt16 = 0
+    /// The place of the first byte for which no request was submitted: a buffer, and the bytes of it that are behind.
+    var nextOffset: UInt32 = 0
     /// The life of the queue in which the chain was taken.
     var life: UInt64 = 0
     var operation = BlockOperation.flush
@@ -27,9 +29,22 @@ struct Chain {
     /// The number of buffers, of which the first `readableCount` are those that the device reads.
     var count: UInt8 = 0
     var readableCount: UInt8 = 0
+    var nextBuffer: UInt8 = 0
+
+    @inline(__always) var next: BufferPlace {
+        get { BufferPlace(buffer: nextBuffer, offset: nextOffset) }
+        set { (nextBuffer, nextOffset) = (newValue.buffer, newValue.offset) }
+    }
 
     @inline(__always) var isFinished: Bool { outstanding == 0 && isSubmitted }
     @inline(__always) var carriesData: Bool { operation == .read || operation == .write }
+}
+
+/// A place in a chain's data.
+struct BufferPlace {
+    var buffer: UInt8 = 0
+    /// The bytes of the buffer before the place.
+    var offset: UInt32 = 0
 }
 
 /// A request to storage for a part of a chain.
@@ -37,7 +52,7 @@ struct Part {
     /// The chain's number; -1 if this life has not submitted the request.
     var chain = -1
     /// The place of its bytes in the chain's data.
-    var offset: UInt64 = 0
+    var place = BufferPlace()
     var length: UInt64 = 0
     var run = WindowPages.Run(first: 0, count: 0)
     /// The virtio slot of its disk.
@@ -99,34 +114,21 @@ struct ChainTable {
 
     // MARK: Data
 
-    /// Calls `body` with the pieces of a chain's data from `offset` on, as ranges of guest memory and the place of each
-    /// in the bytes that are asked for.
+    /// Returns the place of a byte of a chain's data.
     /// - Parameters:
     ///   - chain: the chain of this number. The function does not look it up, because the compiler would copy all
     ///     chains for it.
     ///   - isWritten: true for the buffers that the device writes.
     ///   - offset: the offset in all bytes of these buffers.
     @inline(__always)
-    func forEachPiece(
-        of number: Int, _ chain: Chain, isWritten: Bool, offset: UInt64, length: UInt64,
-        _ body: (GuestRange, UInt64) -> Void
-    ) {
-        var index = isWritten ? Int(chain.readableCount) : 0
-        let end = isWritten ? Int(chain.count) : Int(chain.readableCount)
+    func place(of number: Int, _ chain: Chain, isWritten: Bool, offset: UInt64) -> BufferPlace {
+        var buffer = isWritten ? chain.readableCount : 0
         var skipped = offset
-        var done: UInt64 = 0
-        while index < end, done < length {
-            let range = buffer(index, of: number)
-            index &+= 1
-            guard skipped < range.size else {
-                skipped &-= range.size
-                continue
-            }
-            let size = min(range.size &- skipped, length &- done)
-            body(range.part(at: skipped, size: size), done)
-            skipped = 0
-            done &+= size
+        while buffer < chain.count, skipped >= self.buffer(Int(buffer), of: number).size {
+            skipped &-= self.buffer(Int(buffer), of: number).size
+            buffer &+= 1
         }
+        return BufferPlace(buffer: buffer, offset: UInt32(truncatingIfNeeded: skipped))
     }
 
     /// Returns the number of bytes of the chain's buffers that the device reads or writes.

@@ -18,7 +18,8 @@ public protocol GuestRAM {
     func storeOrdered(_ value: UInt64, _ range: GuestRange)
 
     /// Copies bytes of the RAM into the window, from `offset` on. The caller has checked the offset.
-    func copy(_ range: GuestRange, toWindow offset: UInt64)
+    /// - Parameter isLarge: true if the bytes belong to so large a copy that a way with a dear start is worth it.
+    func copy(_ range: GuestRange, toWindow offset: UInt64, isLarge: Bool)
     /// Copies bytes of the window into the RAM.
-    func copy(fromWindow offset: UInt64, to range: GuestRange)
+    func copy(fromWindow offset: UInt64, to range: GuestRange, isLarge: Bool)
 }

@@ -22,11 +22,20 @@ public struct WindowPages {
         @inline(__always) public init(first: Int, count: Int) { (self.first, self.count) = (first, count) }
         @inline(__always) public var offset: UInt64 { UInt64(first) &* WindowPages.pageSize }
         @inline(__always) public var size: UInt64 { UInt64(count) &* WindowPages.pageSize }
+
+        /// The words of `free` with its pages.
+        @inline(__always) fileprivate var words: Range<Int> { first >> 6..<(first &+ count &+ 63) >> 6 }
+        /// The bits of its pages in a word with at least one of them.
+        @inline(__always) fileprivate func mask(_ word: Int) -> UInt64 {
+            let start = max(first &- word &* 64, 0)
+            let end = min(first &+ count &- word &* 64, 64)
+            return (~0 >> UInt64(64 &- (end &- start))) << UInt64(start)
+        }
     }
 
     /// Takes the first run of `wanted` free pages, or else the longest run of free pages. Returns nil if no page is
     /// free.
-    /// - Parameter wanted: 1…32.
+    /// - Parameter wanted: 1 or more.
     @inline(__always)
     public mutating func take(_ wanted: Int) -> Run? {
         guard freeCount > 0 else { return nil }
@@ -60,12 +69,18 @@ public struct WindowPages {
     /// Returns the number of free pages from `page` on.
     private func length(at page: Int, atMost wanted: Int) -> Int {
         var end = page
-        while end < count, end &- page < wanted, free[end >> 6] & 1 << UInt64(end & 63) != 0 { end &+= 1 }
-        return end &- page
+        while end < count, end &- page < wanted {
+            let rest = 64 &- (end & 63)
+            // The shift brings zeroes in, so that no more pages than the word has count as free.
+            let run = (~(free[end >> 6] >> UInt64(end & 63))).trailingZeroBitCount
+            end &+= min(run, rest)
+            if run < rest { break }
+        }
+        return min(end &- page, wanted)
     }
 
     private mutating func claim(_ run: Run) -> Run {
-        for page in run.first..<run.first &+ run.count { free[page >> 6] &= ~(1 << UInt64(page & 63)) }
+        for word in run.words { free[word] &= ~run.mask(word) }
         freeCount &-= run.count
         return run
     }
@@ -84,7 +99,7 @@ public struct WindowPages {
     /// Frees pages that `take` has returned.
     @inline(__always)
     public mutating func give(_ run: Run) {
-        for page in run.first..<run.first &+ run.count { free[page >> 6] |= 1 << UInt64(page & 63) }
+        for word in run.words { free[word] |= run.mask(word) }
         freeCount &+= run.count
     }
 }

@@ -17,10 +17,22 @@ extension Pool {
 
     private func canDelete(_ record: Int) -> Bool {
         records[record].state == .deleting && !states[record].isStuck && !states[record].isDelayed
+            && !waitsForNeighbour(record)
     }
 
-    /// Returns the deletion to go on with. One that has begun comes first, because the list of its successor is then
-    /// in part merged, and the successor must not go before.
+    /// Returns whether a deletion has to wait for that of a neighbour in the life of the disk, also if the neighbour's
+    /// is stuck or delayed.
+    ///
+    /// A snapshot that has been merged in part needs the rest of its successor's list, because its own map names units
+    /// that were freed. A disk whose map has been given back in part must not become the owner of what it shared.
+    private func waitsForNeighbour(_ record: Int) -> Bool {
+        func hasBegun(_ other: Int) -> Bool { records[other].state == .deleting && records[other].cursor > 0 }
+        if let next = successor(of: record) { return hasBegun(next) && successor(of: next) == nil }
+        let previous = records[record].previousIndex
+        return previous >= 0 && !records[record].isClone && hasBegun(previous)
+    }
+
+    /// Returns the deletion to go on with. One that has begun comes first, because others may wait for it.
     private var nextDeletion: Int? {
         records.indices.first { canDelete($0) && records[$0].cursor > 0 } ?? records.indices.first { canDelete($0) }
     }
@@ -94,7 +106,7 @@ extension Pool {
         var freed = 0
         while true {
             let slot: Int
-            switch load(path[path.count - 1]) {
+            switch loadAllocated(path[path.count - 1]) {
             case .value(let found): slot = found
             case .wait: return .wait
             case .failure(let error): return .failure(error)
@@ -124,6 +136,16 @@ extension Pool {
         return .value(false)
     }
 
+    /// Returns the slot of a node that the deletion will free. Fails if the node is free already, because hostile nodes
+    /// may name each other, and the deletion would never end.
+    private mutating func loadAllocated(_ entry: MapEntry) -> Found<Int> {
+        if isPossible(entry.unit), !isAllocated(entry.unit) {
+            counters.damaged += 1
+            return .failure(.damaged)
+        }
+        return load(entry)
+    }
+
     /// Frees the units of a leaf that are not shared. Returns their number.
     private mutating func freeLeaf(_ slot: Int, from first: Int, _ shared: UInt32) -> Int {
         var freed = 0
@@ -142,7 +164,7 @@ extension Pool {
         let dead = records[record].dead
         if dead.unit == 0 { return .value(true) }
         let slot: Int
-        switch load(MapEntry(unit: dead.unit, birth: 0, check: dead.check)) {
+        switch loadAllocated(MapEntry(unit: dead.unit, birth: 0, check: dead.check)) {
         case .value(let found): slot = found
         case .wait: return .wait
         case .failure(let error): return .failure(error)
@@ -166,7 +188,7 @@ extension Pool {
             return .value(true)
         }
         let slot: Int
-        switch load(MapEntry(unit: dead.unit, birth: 0, check: dead.check)) {
+        switch loadAllocated(MapEntry(unit: dead.unit, birth: 0, check: dead.check)) {
         case .value(let found): slot = found
         case .wait: return .wait
         case .failure(let error): return .failure(error)

@@ -70,14 +70,10 @@ extension Pool {
 
     /// Returns the entry of a virtual unit of data. Fails if it names an impossible unit.
     mutating func dataEntry(_ record: Int, _ unit: UInt64) -> Found<MapEntry> {
-        switch leaf(record, unit) {
-        case .wait: return .wait
-        case .failure(let error): return .failure(error)
-        case .value(let place):
-            let found = entry(place)
-            if found.isNone || isPossible(found.unit) { return .value(found) }
-            counters.damaged += 1
-            return .failure(.damaged)
+        switch locate(record, unit) {
+        case .wait: .wait
+        case .failure(let error): .failure(error)
+        case .value(let found): .value(found.entry)
         }
     }
 

@@ -5,24 +5,33 @@ extension Pool {
         let request = requests[index]
         if request.done == 0, !check(index) { return }
         let disk = request.request.disk
+        let hasChecksums = records[disk].hasChecksums
         if request.outstanding == 0 { request.era = era }
         while request.done < request.request.count {
             guard hasRoomForData else { return sendRun(index) }
             let piece = nextPiece(index)
-            let found: MapEntry
-            switch dataEntry(disk, piece.unit) {
+            let found: Located
+            switch locate(disk, piece.unit) {
             case .wait: return sendRun(index)
             case .failure(let error): return fail(index, error)
-            case .value(let entry): found = entry
+            case .value(let value): found = value
             }
-            if records[disk].hasChecksums, found.valid & piece.mask != 0 {
+            let valid = found.entry.isNone ? 0 : found.entry.valid & piece.mask
+            if hasChecksums, valid != 0 {
                 sendRun(index)
                 // One unit at a time is verified, after everything before it has ended.
                 guard request.outstanding == 0 else { return }
-                return readChecked(index, found, piece)
+                return readChecked(index, found.entry, piece)
             }
-            readPiece(index, found, piece)
-            request.done += piece.count
+            guard valid == piece.mask else {
+                readPiece(index, found.entry, piece)
+                request.done += piece.count
+                continue
+            }
+            let count = extent(found, piece, count: request.request.count - request.done, birth: 0)
+            let sector = PoolLayout.firstSector(of: found.entry.unit) + UInt64(piece.from)
+            transfer(index, .read, sector, count, piece.offset)
+            request.done += count
         }
         sendRun(index)
         if request.outstanding == 0 { finish(index, request.error) }

@@ -101,7 +101,7 @@ extension Pool {
 
     /// Returns whether another request has locked a virtual unit of the same disk.
     func isLocked(_ index: Int, _ unit: UInt64) -> Bool {
-        guard locks > 0 else { return false }
+        guard locks > (requests[index].targets.isEmpty ? 0 : 1) else { return false }
         let disk = requests[index].request.disk
         return requests.indices.contains { $0 != index && requests[$0].locks(disk, unit) }
     }

@@ -10,19 +10,27 @@ extension Pool {
         while request.done < request.request.count {
             guard hasRoomForData else { return sendRun(index) }
             let piece = nextPiece(index)
-            let before: MapEntry
-            switch dataEntry(disk, piece.unit) {
+            let found: Located
+            switch locate(disk, piece.unit) {
             case .wait: return sendRun(index)
             case .failure(let error): return fail(index, error)
-            case .value(let entry): before = entry
+            case .value(let value): found = value
             }
             guard !isLocked(index, piece.unit) else { return sendRun(index) }
+            let before = found.entry
             guard isOwn(before, disk), before.valid & piece.mask == piece.mask, !records[disk].hasChecksums else {
                 return beginSegment(index, piece.unit)
             }
+            // Another request may have locked one of the units behind the piece, so that each is looked at by itself.
+            let count =
+                locks > 0
+                ? piece.count
+                : extent(
+                    found, piece, count: request.request.count - request.done,
+                    birth: records[disk].sharedEpoch &+ 1)
             let sector = PoolLayout.firstSector(of: before.unit) + UInt64(piece.from)
-            transfer(index, .write, sector, piece.count, piece.offset)
-            request.done += piece.count
+            transfer(index, .write, sector, count, piece.offset)
+            request.done += count
         }
         sendRun(index)
         guard request.outstanding == 0 else { return }

@@ -8,6 +8,8 @@ public struct PoolCheck {
     private(set) var isUsed: [Bool]
     /// For each unit, the record that owns it plus 1.
     private var owners: [UInt16]
+    /// For each unit, the last record that refers to it plus 1. A record refers to a unit once.
+    private var users: [UInt16]
     /// For each record, the units that are its own or in its list of dead units.
     private(set) var owned: [Int]
     /// True if everything that refers to units could be read, so that the space map can be made from `isUsed`.
@@ -29,6 +31,7 @@ public struct PoolCheck {
     ) {
         isUsed = [Bool](repeating: false, count: Int(pool.buffers.units))
         owners = [UInt16](repeating: 0, count: Int(pool.buffers.units))
+        users = owners
         owned = [Int](repeating: 0, count: pool.recordCount)
         first = PoolLayout.firstFreeUnit(mapBlocks: pool.buffers.mapBlocks, records: pool.recordCount)
         (self.verifiesData, self.read, self.checksum) = (verifiesData, read, checksum)
@@ -77,26 +80,38 @@ public struct PoolCheck {
         // While a snapshot is being merged into its successor, the successor's list names what is left of it.
         let isMerged = record.state == .deleting && record.cursor > 0 && pool.successor(of: index) != nil
         let cut = record.state == .deleting ? record.cursor : 0
-        if !isMerged { visit(index, record, record.root, Int(record.height) - 1, 0, cut) }
-        let previous = record.previousIndex
-        let namesMerged =
-            previous >= 0 && !record.isClone && pool.record(previous).state == .deleting
-            && pool.record(previous).cursor > 0
-        checkDeadList(index, record.dead, previous: namesMerged ? pool.record(previous) : nil)
+        let shared = sharedEpoch(pool, record)
+        if !isMerged { visit(index, record, shared, record.root, Int(record.height) - 1, 0, cut) }
+        checkDeadList(index, record.dead, shared: shared == record.sharedEpoch ? nil : shared)
+    }
+
+    /// Returns the last epoch whose units a disk or snapshot shares with a snapshot before it. One that is being merged
+    /// does not count, because it leaves its units to its successor.
+    private func sharedEpoch<M: PoolMemory, L: RecoveryLog>(_ pool: Pool<M, L>, _ record: DiskRecord) -> UInt32 {
+        var record = record
+        for _ in 0..<pool.recordCount {
+            guard !record.isClone, record.previousIndex >= 0 else { break }
+            let previous = pool.record(record.previousIndex)
+            guard previous.state == .deleting, previous.cursor > 0 else { break }
+            record = previous
+        }
+        return record.sharedEpoch
     }
 
     /// Visits the node or the unit of data of an entry.
     ///
     /// - Parameters:
+    ///   - shared: the record's own units were born after this epoch.
     ///   - level: the level of the node, or -1 for a unit of data.
     ///   - base: the first virtual unit.
     ///   - cut: the virtual units before this one have been given back by a deletion.
     private mutating func visit(
-        _ index: Int, _ record: DiskRecord, _ entry: MapEntry, _ level: Int, _ base: UInt64, _ cut: UInt64
+        _ index: Int, _ record: DiskRecord, _ shared: UInt32, _ entry: MapEntry, _ level: Int, _ base: UInt64,
+        _ cut: UInt64
     ) {
         let span = UInt64(1) << UInt64(10 * (level + 1))
         if entry.isNone || base + span <= cut { return }
-        guard use(index, entry.unit, isOwn: entry.birth > record.sharedEpoch, base) else { return }
+        guard use(index, entry.unit, isOwn: entry.birth > shared, base) else { return }
         guard level >= 0 else {
             if verifiesData, record.hasChecksums { _ = verified(index, entry.unit, entry.check, .data, base) }
             return
@@ -111,18 +126,24 @@ public struct PoolCheck {
                 check: words[4 * position + 3])
             let place = base + UInt64(position) << UInt64(10 * level)
             if child.birth > entry.birth { report(.younger, child.unit, record: index, place: place) }
-            visit(index, record, child, level - 1, place, cut)
+            visit(index, record, shared, child, level - 1, place, cut)
         }
     }
 
-    /// Notes that a unit is in use. Returns false if it cannot be.
+    /// Notes that a unit is in use. Returns false if it cannot be, or has been visited for the same record already.
+    /// Hostile nodes may name each other, so that a visit of everything below them would never end.
     private mutating func use(_ index: Int, _ unit: UInt32, isOwn: Bool, _ place: UInt64) -> Bool {
         guard unit >= first, unit < UInt32(isUsed.count) else {
             report(.outside, unit, record: index, place: place)
             return false
         }
+        if users[Int(unit)] == UInt16(index + 1) || isOwn && owners[Int(unit)] != 0 {
+            report(.sharedUnit, unit, record: index, place: place)
+            isComplete = false
+            return false
+        }
+        users[Int(unit)] = UInt16(index + 1)
         if isOwn {
-            if owners[Int(unit)] != 0 { report(.sharedUnit, unit, record: index, place: place) }
             owners[Int(unit)] = UInt16(index + 1)
             owned[index] += 1
         }
@@ -147,17 +168,18 @@ public struct PoolCheck {
 
     /// Visits the nodes of a list of dead units.
     ///
-    /// - Parameter previous: the snapshot that is being merged, whose remaining units the list names.
-    private mutating func checkDeadList(_ index: Int, _ list: DiskRecord.DeadList, previous: DiskRecord?) {
+    /// - Parameter shared: nil unless the snapshot before is being merged. Then the list names what is left of that
+    ///   one, of which the units that were born after this epoch belong to the record.
+    private mutating func checkDeadList(_ index: Int, _ list: DiskRecord.DeadList, shared: UInt32?) {
         var list = list
         for _ in 0..<isUsed.count {
             guard list.unit != 0 else { return }
             guard use(index, list.unit, isOwn: true, 0) else { break }
             guard let words = verified(index, list.unit, list.check, .deadList, 0) else { break }
-            if let previous {
+            if let shared {
                 for entry in 0..<min(Int(words[0]), DeadNode.capacity) {
                     let (unit, birth) = (words[8 + 2 * entry], words[9 + 2 * entry])
-                    _ = use(index, unit, isOwn: birth > previous.sharedEpoch, 0)
+                    _ = use(index, unit, isOwn: birth > shared, 0)
                 }
             }
             list.unit = words[1]

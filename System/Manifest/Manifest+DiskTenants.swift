@@ -1,8 +1,8 @@
 import ABI
 import DiskPool
 
-// The parts that the tool adds to a system with disks: the driver of the board's disks, the storage component, and a
-// backend for each machine with disks.
+// The parts that the tool adds to a system with disks: the driver of the board's disks, a backend for each machine with
+// disks, and the storage component, if there is a disk of a pool or a partition.
 extension Manifest {
     /// Adds the parts for disks, each before the first one that needs it.
     mutating func addDiskTenants() {
@@ -17,7 +17,8 @@ extension Manifest {
             DeviceRequest(name: disk.name, node: BoardDiskDescription.node(number))
         }
         let shared: [ComponentDescription] =
-            [.blockDriver(of: devices, priority: priority), .storage(heap: disks.storageHeap, priority: priority)]
+            [.blockDriver(of: devices, priority: priority)]
+            + (disks.hasStorage ? [.storage(heap: disks.storageHeap, priority: priority)] : [])
             + (disks.hasControl ? [.diskControl(priority: priority)] : [])
         tenants.insert(contentsOf: shared.map(TenantDescription.component), at: 0)
     }
@@ -123,7 +124,7 @@ extension SystemDisks {
     /// The number of tenants that the tool adds.
     var tenantCount: Int {
         guard isUsed else { return 0 }
-        return 2 + (hasControl ? 1 : 0) + backendCount
+        return 1 + (hasStorage ? 1 : 0) + (hasControl ? 1 : 0) + backendCount
     }
 
     private var backendCount: Int { clients.count { $0.owner != $0.tenant } }
@@ -134,7 +135,8 @@ extension SystemDisks {
     /// The bytes of memory that the parts for disks need beside their programs.
     var memory: UInt64 {
         guard isUsed else { return 0 }
-        return sharedMemory + DiskMemory.driverHeap + storageHeap + UInt64(board.count) * DiskMemory.rings
+        return sharedMemory + DiskMemory.driverHeap + (hasStorage ? storageHeap : 0)
+            + UInt64(board.count) * DiskMemory.rings
             + UInt64(backendCount) * DiskMemory.backendHeap + (hasControl ? DiskMemory.controlHeap : 0)
     }
 
@@ -163,8 +165,10 @@ extension SystemDisks {
         let backends = UInt64(backendCount)
         let connections =
             UInt64(clients.count) * BlockConnectionLayout.size(banks: DiskMemory.clientBanks)
-            + BlockConnectionLayout.size(banks: DiskMemory.driverBanks)
-        return DiskMemory.recovery + UInt64(clients.count) * DiskMemory.window + storageWindow + connections
+        let storage =
+            hasStorage
+            ? BlockConnectionLayout.size(banks: DiskMemory.driverBanks) + DiskMemory.recovery + storageWindow : 0
+        return connections + storage + UInt64(clients.count) * DiskMemory.window
             + backends * (DiskMemory.inFlight + VirtioPages.size + ComponentLayout.livesSize)
     }
 }

@@ -12,8 +12,11 @@ public struct SystemDisks: Sendable, Equatable {
 
     public init() {}
 
-    /// True if somebody uses a disk, so that the system has a driver and a storage component.
+    /// True if somebody uses a disk, so that the system has a driver.
     public var isUsed: Bool { !clients.isEmpty }
+
+    /// True if the system has a storage component, for a pool or for partitions.
+    var hasStorage: Bool { isUsed && (hasControl || clients.contains { !$0.hasDisksAlone }) }
 
     /// Returns true if a disk of the board holds a pool.
     public func hasPool(_ boardDisk: String) -> Bool {
@@ -93,6 +96,10 @@ public struct DiskClient: Sendable, Equatable {
     public init(owner: String, tenant: String, disks: [DiskDescription]) {
         (self.owner, self.tenant, self.disks) = (owner, tenant, disks)
     }
+
+    /// True if all its disks are whole disks of the board, which have no other user. Its requests then go to the driver
+    /// directly, because storage would have nothing to decide about them.
+    var hasDisksAlone: Bool { disks.allSatisfy { $0.place == .whole } }
 }
 
 /// A disk of a machine or a component.

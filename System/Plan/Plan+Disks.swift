@@ -5,25 +5,31 @@ import ABI
 // write its own part of a connection only.
 extension PlanBuilder {
     mutating func addDisks() {
-        guard let storage = index(of: DiskTenant.storage), let driver = index(of: DiskTenant.driver), disks.isUsed
-        else { return }
+        guard disks.isUsed, let driver = index(of: DiskTenant.driver) else { return }
+        let storage = index(of: DiskTenant.storage)
         addBoardDisks(driver, storage)
+        if let storage { addStorage(storage, driver) }
+        for (number, client) in disks.clients.enumerated() {
+            guard let index = index(of: client.tenant), let server = client.hasDisksAlone ? driver : storage
+            else { continue }
+            add(client, index, number: number + 1, server, driver)
+        }
+    }
+
+    /// Connects storage with the driver. It is the driver's client 0; the others have numbers from 1 on.
+    private mutating func addStorage(_ storage: Int, _ driver: Int) {
         addConnection(
             BlockLink(
-                name: DiskTenant.driver, client: storage, server: driver, number: 1, banks: DiskMemory.driverBanks,
+                name: DiskTenant.driver, client: storage, server: driver, number: 0, banks: DiskMemory.driverBanks,
                 clientBits: DiskEvent.driverAnswers, serverBits: DiskEvent.requests))
         addOwnWindow(of: storage, driver)
         addLastingMemory("recovery", of: storage, size: DiskMemory.recovery)
-        for (number, client) in disks.clients.enumerated() {
-            guard let index = index(of: client.tenant) else { continue }
-            add(client, index, number: number + 1, storage, driver)
-        }
     }
 
     private func index(of name: String) -> Int? { tenants.firstIndex { $0.name == name && $0.kind == .component } }
 
     /// Tells driver and storage of the board's disks. The driver has their registers and interrupts as devices.
-    private mutating func addBoardDisks(_ driver: Int, _ storage: Int) {
+    private mutating func addBoardDisks(_ driver: Int, _ storage: Int?) {
         for (number, disk) in disks.board.enumerated() {
             func resource(_ kind: ResourceKind) -> NamedResource? {
                 plan.tenants[driver].resources.first { $0.kind == kind && $0.name == disk.name }
@@ -33,19 +39,23 @@ extension PlanBuilder {
                 NamedResource(
                     name: disk.name, kind: .boardDisk, slot: interrupt.slot, address: registers.address,
                     size: registers.size, number: interrupt.number, detail: UInt64(number)), of: driver)
-            add(NamedResource(name: disk.name, kind: .boardDisk, number: UInt64(number)), of: storage)
+            if let storage {
+                add(NamedResource(name: disk.name, kind: .boardDisk, number: UInt64(number)), of: storage)
+            }
         }
     }
 
     /// Adds the connection of a user of disks, its window and its disks.
-    private mutating func add(_ client: DiskClient, _ index: Int, number: Int, _ storage: Int, _ driver: Int) {
+    ///
+    /// - Parameter server: storage, or the driver itself for a user of whole disks of the board.
+    private mutating func add(_ client: DiskClient, _ index: Int, number: Int, _ server: Int, _ driver: Int) {
         let machine = tenants.firstIndex { $0.name == client.owner && $0.machine != nil }
         addConnection(
             BlockLink(
-                name: "disks", client: index, server: storage, number: number, banks: DiskMemory.clientBanks,
+                name: "disks", client: index, server: server, number: number, banks: DiskMemory.clientBanks,
                 clientBits: machine == nil ? interruptBit(of: index) : DiskEvent.storageAnswers,
-                serverBits: DiskEvent.requests(ofClient: number)))
-        addWindow(number, of: index, storage, driver)
+                serverBits: server == driver ? DiskEvent.requests : DiskEvent.requests(ofClient: number)))
+        addWindow(number, of: index, server == driver ? nil : server, driver)
         let slots = machine.map { addVirtio(of: client, $0, index) }
         for (diskNumber, disk) in client.disks.enumerated() {
             add(
@@ -57,7 +67,7 @@ extension PlanBuilder {
                 NamedResource(
                     name: DiskDescription.poolName(disk.name, of: client.owner), kind: .virtualDisk,
                     number: UInt64(number) | UInt64(diskNumber) << 16 | disk.flags << 32, detail: UInt64(boardDisk)),
-                of: storage)
+                of: server)
         }
     }
 
@@ -132,11 +142,12 @@ extension PlanBuilder {
 
     // MARK: Memory
 
-    /// Adds the window of a client. The driver cannot access it, and knows its address for devices.
-    private mutating func addWindow(_ number: Int, of client: Int, _ storage: Int, _ driver: Int) {
+    /// Adds the window of a client. The driver cannot access it, and knows its address for devices. Storage can access
+    /// it, if the client is one of storage's.
+    private mutating func addWindow(_ number: Int, of client: Int, _ storage: Int?, _ driver: Int) {
         let extent = lastingMemory("window", of: client, size: DiskMemory.window)
         add(window(extent, "window", 0, of: client), of: client)
-        add(window(extent, tenants[client].name, UInt64(number), of: storage), of: storage)
+        if let storage { add(window(extent, tenants[client].name, UInt64(number), of: storage), of: storage) }
         addPhysicalWindow(extent, tenants[client].name, UInt64(number), driver)
     }
 

@@ -44,9 +44,55 @@ import Testing
         }
         trial.finish(seed)
     }
+
+    /// A device that fails now and then, also while it serves a commit or a deletion. Requests may fail, and after the
+    /// device works again everything is as if it had never failed.
+    @Test(arguments: seeds) func failingDevices(seed: Int) {
+        let trial = Trial(seed: UInt64(seed) + 2_000_000, logEntries: seed % 2 == 0 ? 0 : 1024)
+        trial.expected.insert(.device)
+        for cut in 0..<Self.cutsOfSeed {
+            trial.beginToFail()
+            trial.work()
+            trial.disk.fails = nil
+            switch trial.random.below(4) {
+            case 0: trial.cutPower()
+            case 1 where trial.log.capacity > 0: trial.die()
+            default: trial.recover()
+            }
+            guard trial.problems.isEmpty else {
+                Issue.record("seed \(seed), failure \(cut): \(trial.problems.prefix(5))")
+                return
+            }
+        }
+        trial.finish(seed)
+    }
 }
 
 extension Trial {
+    /// Lets the device fail some requests of one or of all kinds.
+    func beginToFail() {
+        let choices: [[DeviceRequest.Kind]] = [[.read], [.read], [.flush], [.read, .write, .flush]]
+        let kinds = choices[random.below(choices.count)]
+        let rarity = [4, 16, 64][random.below(3)]
+        var failures = Random(UInt64(random.below(1 << 30)))
+        disk.fails = { kinds.contains($0.kind) && failures.oneIn(rarity) }
+    }
+
+    /// Lets the pool try again what the device has failed, and checks everything.
+    func recover() {
+        settle()
+        // What was under way may have failed before.
+        for _ in 0..<2 {
+            pool.retry()
+            settle()
+        }
+        if pool.hasTrouble { problems.append("still in trouble") }
+        settleControl()
+        perform(.commit)
+        check()
+        verify()
+    }
+
     /// Cuts the power, and begins a new life of the engine.
     func cutPower() {
         pump()

@@ -94,7 +94,7 @@ import Testing
         }
     }
 
-    private func seal(_ trial: Trial, _ unit: UInt32) {
+    func seal(_ trial: Trial, _ unit: UInt32) {
         var words = trial.disk.units[Int(unit)]
         words[Superblock.Word.check] = 0
         words[Superblock.Word.check] = HostMemory.checksum(words)
@@ -102,7 +102,7 @@ import Testing
     }
 
     /// Changes a record on the disk, and the checksums that cover it.
-    private func change(_ trial: Trial, record: Int, _ body: (inout [UInt32]) -> Void) {
+    func change(_ trial: Trial, record: Int, _ body: (inout [UInt32]) -> Void) {
         let place = DirectoryEntry.offset(1 + record)
         let slot = DirectoryEntry(trial.memory, at: place).slot
         let sector = Int(PoolLayout.recordSector(record, slot: slot, mapBlocks: 1))

@@ -90,7 +90,7 @@ extension Trial {
 
     /// Takes over the effect of a control operation, unless a cut interrupts it.
     private func finish(_ succeeded: Bool) -> Bool {
-        if isCut { return true }
+        if isCut || lastControlError == .device { return true }
         if succeeded, let removed = control?.removed { models[removed] = nil }
         if succeeded, let added = control?.added { models[added.name] = added.model }
         control = nil
@@ -148,7 +148,7 @@ extension Trial {
     private func grow(_ name: String, _ disk: Int) -> Bool {
         let sectors = models[name]!.sectors + UInt64(random.below(40000))
         if perform(.grow(sectors), on: disk, isCut: isCutting) { models[name]!.sectors = sectors }
-        return isCut
+        return isCut || lastControlError == .device
     }
 
     private func rename(_ name: String, _ disk: Int) -> Bool {

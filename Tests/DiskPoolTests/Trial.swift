@@ -214,7 +214,7 @@ final class Trial {
     }
 
     /// Takes over the effect of a control operation that a cut has interrupted.
-    private func settleControl() {
+    func settleControl() {
         if let removed = control?.removed, index(removed) == nil { models[removed] = nil }
         if let added = control?.added, let index = index(added.name) {
             models[added.name] = added.model

@@ -99,6 +99,19 @@ import Testing
         #expect(table.pointee.used == 0)
     }
 
+    /// A core may have read the bucket of a doorbell before the doorbell went. It must not ring afterwards, because the
+    /// memory of its notification may have another use.
+    @Test func aDoorbellThatWentRingsForNoCoreThatHasFoundIt() {
+        let notification = fixture.create(.notification)
+        #expect(bind(0x1000, to: notification, 1) == .ok)
+        let store = GuestStore(GuestAddress(0x1000), register: 0, size: 4)
+        let candidates = table.pointee.candidates(store.address, value: 0)
+        #expect(K.bell(of: table.first(of: candidates), store) != nil)
+        fixture.delete(notification)
+        #expect(K.bell(of: table.first(of: candidates), store) == nil)
+        fixture.verify()
+    }
+
     // MARK: Values
 
     @Test(

@@ -64,7 +64,7 @@ import Testing
         #expect(clients.map { $0.number & 0xFFFF_FFFF_FFFF } == [0x100, 0x200, 0x400])
         #expect(resources("storage", .blockServer).map(\.name) == ["block-driver"])
         #expect(resources("storage", .blockServer)[0].detail == 4)
-        #expect(resources("block-driver", .blockClient).map { $0.number >> 48 } == [1])
+        #expect(resources("block-driver", .blockClient).map { $0.number >> 48 } == [0])
         for client in ["web.disks", "mail.disks", "db"] {
             #expect(resources(client, .blockServer).map(\.name) == ["disks"])
             #expect(resources(client, .blockServer)[0].size == BlockConnectionLayout.size(banks: 2))

@@ -11,39 +11,62 @@ extension SystemTests {
     /// `ENTENTE_DISK_KILLS` is the number of kills, and `ENTENTE_SEED` repeats the moments of an earlier run.
     @Suite(.serialized) struct DiskKillTests {
         static let kills = TestEnvironment.number("ENTENTE_DISK_KILLS") ?? 10
-        private static let victims = ["block-driver", "storage", "left.disks", "right.disks"]
 
-        @Test func nothingIsLostWhenPartsDie() throws {
+        /// A system of machines with disks, and the parts that are killed.
+        struct Trial: CustomTestStringConvertible, Sendable {
+            var manifest: String
+            var victims: [String]
+            var loads: [DiskLoad]
+            var testDescription: String { manifest }
+            var machines: [String] { Set(loads.map(\.machine)).sorted() }
+        }
+
+        private static let trials = [
+            Trial(
+                manifest: "Tests/Systems/disk-load.yaml",
+                victims: ["block-driver", "storage", "left.disks", "right.disks"],
+                loads: [
+                    DiskLoad(machine: "left", device: "vda", owner: 1),
+                    DiskLoad(machine: "left", device: "vdb", owner: 2),
+                    DiskLoad(machine: "right", device: "vda", owner: 3),
+                ]),
+            // The driver serves both machines itself.
+            Trial(
+                manifest: "Tests/Systems/disk-load-whole.yaml",
+                victims: ["block-driver", "left.disks", "right.disks"],
+                loads: [
+                    DiskLoad(machine: "left", device: "vda", owner: 1),
+                    DiskLoad(machine: "right", device: "vda", owner: 2),
+                ]),
+        ]
+
+        @Test(arguments: trials) func nothingIsLostWhenPartsDie(_ trial: Trial) throws {
             let seed = TestEnvironment.seed
             let folder = FileManager.default.temporaryDirectory.appendingPathComponent("entente-\(UUID().uuidString)")
             defer { try? FileManager.default.removeItem(at: folder) }
             var options = BootOptions()
             options.disks = folder
             let system = try RunningSystem(
-                "Tests/Systems/disk-load.yaml", options: options, restart: .endless,
-                programs: ["left": "disk", "right": "disk"])
-            let loads = [
-                DiskLoad(machine: "left", device: "vda", owner: 1), DiskLoad(machine: "left", device: "vdb", owner: 2),
-                DiskLoad(machine: "right", device: "vda", owner: 3),
-            ]
-            for machine in ["left", "right"] { _ = try system.run("true", on: machine, timeout: .seconds(180)) }
+                trial.manifest, options: options, restart: .endless,
+                programs: Dictionary(uniqueKeysWithValues: trial.machines.map { ($0, "disk") }))
+            for machine in trial.machines { _ = try system.run("true", on: machine, timeout: .seconds(180)) }
             let texts = ConsoleTexts(
-                of: ["root", "left", "right"], in: system, alarms: [": wrong ", "I/O error", "stays stopped"])
+                of: ["root"] + trial.machines, in: system, alarms: [": wrong ", "I/O error", "stays stopped"])
             var killed = KilledParts(texts)
             var random = SeededRandom(seed: seed)
             do {
-                for load in loads { try load.start(seed, texts) }
+                for load in trial.loads { try load.start(seed, texts) }
                 for _ in 1...max(Self.kills, 1) {
-                    let victim = Self.victims[Int.random(in: 0..<Self.victims.count, using: &random)]
+                    let victim = trial.victims[Int.random(in: trial.victims.indices, using: &random)]
                     try texts.pass(.milliseconds(Int.random(in: 0...400, using: &random)))
                     try killed.kill(victim)
                     // Every other kill hits the parts while they recover from the one before.
                     if Bool.random(using: &random) { try killed.waitForReturn(of: victim) }
                 }
-                for victim in Self.victims { try killed.waitForReturn(of: victim) }
-                for load in loads { try load.expectProgress(texts) }
-                for machine in ["left", "right"] { try system.type("touch /tmp/stop\n", on: machine) }
-                let results = try loads.map { try $0.end(texts) }
+                for victim in trial.victims { try killed.waitForReturn(of: victim) }
+                for load in trial.loads { try load.expectProgress(texts) }
+                for machine in trial.machines { try system.type("touch /tmp/stop\n", on: machine) }
+                let results = try trial.loads.map { try $0.end(texts) }
                 print(
                     "disks survived \(Self.kills) kills, ENTENTE_SEED=\(seed); requests: \(results.map(\.requests)), "
                         + "longest waits: \(results.map { $0.longest / 1000 }) ms")
@@ -77,7 +100,7 @@ struct KilledParts {
 }
 
 /// The program `Guests/Linux/disk.c` in a machine: writes and reads that are verified.
-private struct DiskLoad {
+struct DiskLoad {
     var machine: String
     var device: String
     /// The number that its blocks contain.

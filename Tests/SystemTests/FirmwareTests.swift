@@ -1,7 +1,11 @@
+import Foundation
 import Testing
 
+@testable import SystemImage
+@testable import Tool
+
 extension SystemTests {
-    /// Debian's firmware in machines without disks: it finds its device tree, and keeps its variables in flash.
+    /// Debian's firmware: it finds its device tree, keeps its variables in flash, and starts systems from disks.
     @Suite(.serialized) struct FirmwareTests {
         // MARK: U-Boot
 
@@ -17,6 +21,20 @@ extension SystemTests {
             try system.type("kill u-boot\n", on: "root")
             try system.wait(for: "back: u-boot, life 2", on: "root")
             try expectEnvironment(of: system)
+        }
+
+        /// The device tree that U-Boot finds, and passes on, has a seed for the kernel, and another one at each start.
+        @Test func uBootFindsASeedOfItsOwnAtEachStart() throws {
+            let system = try RunningSystem("Tests/Systems/firmware.yaml")
+            var seeds: Set<String> = []
+            for _ in 0..<2 {
+                try reachPrompt(of: system)
+                try system.type("fdt addr $fdtcontroladdr; fdt print /chosen; echo do\"\"ne\n", on: "u-boot")
+                let text = try system.wait(for: "done\r", on: "u-boot")
+                let found = try #require(text.firstMatch(of: /rng-seed = <((?:0x[0-9a-f]+ ?){8})>/), "\(text)")
+                #expect(seeds.insert(String(found.1)).inserted, "\(text)")
+                try system.type("reset\n", on: "u-boot")
+            }
         }
 
         /// U-Boot finds a flash of this size only if it finds both chips.
@@ -49,6 +67,42 @@ extension SystemTests {
         }
 
         private static let owner = "5f0b4a3e-1d2c-4b6a-9e8f-00112233aabb"
+
+        /// An image for QEMU's `virt`, with an EFI system partition, runs as it is: edk2 starts its boot loader, which
+        /// starts its Linux, also after a reset.
+        @Test func anImageForEFIRunsAsItIs() throws {
+            let folder = Repository.file(".entente/tests/efi-\(UUID().uuidString)")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(at: folder) }
+            try EFIDisk.write(to: folder.appendingPathComponent("disk.img"), commandLine: "console=ttyAMA0 from.disk")
+            let manifest = """
+                system: efi
+                machines:
+                  appliance: {firmware: edk2, memory: 512MiB, disks: {root: {image: disk.img}}}
+                """
+            try manifest.write(to: folder.appendingPathComponent("system.yaml"), atomically: true, encoding: .utf8)
+            var options = BootOptions()
+            options.disks = folder.appendingPathComponent("disks")
+            let system = try RunningSystem(".entente/tests/\(folder.lastPathComponent)", options: options)
+            for _ in 0..<2 {
+                try system.wait(for: "Enter 'help'", on: "appliance", timeout: .seconds(300))
+                let facts = try system.run(
+                    "dmesg | grep -o 'EFI v.* by EDK II'; grep -o from.disk /proc/cmdline; ls /dev/vda1",
+                    on: "appliance", timeout: .seconds(120))
+                #expect(facts.output.wholeMatch(of: /EFI v2\.[0-9]+ by EDK II\nfrom\.disk\n\/dev\/vda1\n/) != nil)
+                #expect(try takesTheSeed(system))
+                try system.type("reboot -f\n", on: "appliance")
+            }
+        }
+
+        /// Returns whether Linux has found 32 bytes of `rng-seed` in the device tree that edk2 has passed on. Linux
+        /// replaces the property, which is three words and its value, by words that mean nothing (FDT_NOP, 4).
+        private func takesTheSeed(_ system: RunningSystem) throws -> Bool {
+            let words = try system.run(
+                "hexdump -v -e '4/1 \"%02x\"' /sys/firmware/fdt", on: "appliance", timeout: .seconds(120)
+            ).output
+            return words.contains(String(repeating: "00000004", count: 3 + 32 / 4))
+        }
 
         private func reachShell(of system: RunningSystem) throws {
             try system.wait(for: "to skip", on: "uefi", timeout: .seconds(120))

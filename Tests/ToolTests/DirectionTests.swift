@@ -97,7 +97,7 @@ import Testing
         "System": ["ABI", "DiskPool"],
         "Components/Root": ["ABI", "Entente", "Supervision", "RuntimeSupport"],
         "Components/Monitor": ["ABI", "Entente", "VirtualPlatform", "MachineMonitor", "RuntimeSupport"],
-        "Components/Backend": ["ABI", "Entente", "Virtio", "VirtualPlatform"],
+        "Components/Backend": ["ABI", "Entente", "RuntimeSupport", "Virtio", "VirtualPlatform"],
         "Components/Serial": ["Entente", "SerialConsole", "SerialDriver"],
         "Components/Pager": ["Entente"],
         "Components/Heartbeat": ["Entente"],

@@ -44,6 +44,15 @@ import Testing
         withExtendedLifetime(run) {}
     }
 
+    /// A command that works for long, such as an import, keeps only the pool.
+    @Test func aPoolKeepsItsFileLocked() throws {
+        defer { remove() }
+        let pool = try pools(making: true).first()
+        let failure = #expect(throws: Failure.self) { try pools() }
+        #expect(failure?.problem.contains("is open in another run of the tool") == true)
+        withExtendedLifetime(pool) {}
+    }
+
     @Test func wholeDisksAreNoPools() throws {
         defer { remove() }
         let manifest = try manifest("{d: {board-disk: second, whole: true}, e: {size: 1MiB}}")
@@ -88,6 +97,10 @@ import Testing
         #expect(problem(.delete, "x")?.contains("there is no such disk or snapshot") == true)
         #expect(problem(.snapshot(try pool.poolName("c")), "a.d")?.contains("has the name") == true)
         #expect(throws: Failure.self) { try pool.poolName("") }
+        for name in ["", "new~", "a.d@s~", "a\u{1B}[2J", String(repeating: "x", count: 65)] {
+            #expect(throws: Failure.self) { try PoolFile.newName(name) }
+        }
+        #expect(try PoolFile.newName("a~b é").text == "a~b é")
     }
 
     @Test func damageIsFoundAndCorrected() throws {
@@ -113,10 +126,12 @@ import Testing
         }
         // Both slots of the only block of the space map.
         for unit in [4, 5] { try damage(UInt32(unit)) }
-        let first = try pools().first()
-        #expect(try !first.check(repairing: false).isSound)
-        let repaired = try first.check(repairing: true)
-        #expect(repaired.isSound && repaired.text.contains("corrected: 1\n"))
+        do {
+            let first = try pools().first()
+            #expect(try !first.check(repairing: false).isSound)
+            let repaired = try first.check(repairing: true)
+            #expect(repaired.isSound && repaired.text.contains("corrected: 1\n"))
+        }
         try damage(data)
         let second = try pools().first().check(repairing: true)
         #expect(!second.isSound && second.text.contains("'a.d': ") && second.text.contains("the data is lost"))

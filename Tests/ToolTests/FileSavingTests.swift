@@ -1,3 +1,5 @@
+import Foundation
+import SystemImage
 import Testing
 
 @testable import Tool
@@ -71,5 +73,35 @@ import Testing
             saving.pass(now: start + .seconds(1) + time)
             #expect(saving.outcome == outcome)
         }
+    }
+
+    /// A machine that is off, or that cannot be a Linux with a disk of its own, delays the end of a run by nothing.
+    @Test func onlyMachinesThatCanAnswerAreAsked() {
+        for line in [
+            "[    9.1] reboot: Power down", "entente: machine web is off\r", "entente: machine web cannot start",
+        ] {
+            #expect(FileSaving.isEnd(line), "\(line)")
+        }
+        for line in [
+            "entente: machine web is offline", "~# entente: machine web is off", "entente: machine web restarts",
+        ] {
+            #expect(!FileSaving.isEnd(line), "\(line)")
+        }
+        var machine = MachineDescription(name: "web")
+        #expect(!machine.mayHaveUnwrittenFiles)
+        machine.disks = [DiskDescription(name: "root")]
+        #expect(machine.mayHaveUnwrittenFiles)
+        let kernel = URL(fileURLWithPath: "/kernel")
+        for (guest, may) in [
+            (.target("HostileDisks"), false), (.firmware(.edk2), true), (.debian(flavour: .cloud), true),
+            (.files(kernel: kernel, initrd: nil, format: .flat), false),
+            (.files(kernel: kernel, initrd: nil, format: .auto), true),
+        ] as [(GuestSource, Bool)] {
+            machine.guest = guest
+            #expect(machine.mayHaveUnwrittenFiles == may, "\(guest)")
+        }
+        machine.guest = .firmware(.edk2)
+        machine.disks[0].isReadOnly = true
+        #expect(!machine.mayHaveUnwrittenFiles)
     }
 }

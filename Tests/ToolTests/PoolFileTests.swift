@@ -229,6 +229,42 @@ import Testing
         #expect(pool.disks.map(\.name.text) == ["a.d", "a.e"] && sectors(pool, "a.e") == 6144)
     }
 
+    /// An import that was interrupted is no obstacle to the next one of the name.
+    @Test func anInterruptedImportIsRepeated() throws {
+        defer { remove() }
+        let image = workspace.root.appendingPathComponent("golden.raw")
+        try Data(repeating: 5, count: 2 << 20).write(to: image)
+        let pool = try prepare(manifest("{d: {size: 2MiB}}"))
+        let free = pool.pool.freeUnits
+        let part = try pool.create("golden~", bytes: 1 << 20, hasChecksums: false)
+        try pool.perform(.write, disk: part, sector: 0, count: 512)
+        try pool.importImage(image, as: "golden", bytes: nil, false)
+        #expect(pool.disks.map(\.name.text) == ["a.d", "golden"] && sectors(pool, "golden") == 4096)
+        try pool.perform(.delete, on: "golden")
+        try pool.commit()
+        #expect(pool.pool.freeUnits == free)
+    }
+
+    /// A machine's whole disk does not become a pool when the manifest changes.
+    @Test(arguments: [0, 0x10040, (32 << 20) - 512]) func aWholeDiskWithDataIsNotOverwritten(offset: Int) throws {
+        defer { remove() }
+        let board = "{main: {size: 32MiB}}"
+        let whole = try DiskFiles(of: manifest("{d: {whole: true}}", board: board), workspace: workspace).files[0].file
+        let handle = try FileHandle(forUpdating: whole)
+        try handle.seek(toOffset: UInt64(offset))
+        try handle.write(contentsOf: Data("_BHRfS_M".utf8))
+        try handle.close()
+        let isRecognised = offset < 1 << 20
+        let pooled = try manifest("{d: {size: 1MiB}}", board: board)
+        if isRecognised {
+            let failure = #expect(throws: Failure.self) { try prepare(pooled) }
+            #expect(failure?.problem.contains("holds data, and no pool") == true)
+        } else {
+            // The making of a pool that was interrupted must not be an obstacle.
+            #expect(try prepare(pooled).disks.map(\.name.text) == ["a.d"])
+        }
+    }
+
     /// No disk can take the space that another one was promised.
     @Test func spaceIsPromised() throws {
         defer { remove() }

@@ -27,6 +27,7 @@ import Testing
 
     @Test func findsAddressTranslations() {
         let text = """
+                  3c:      \tisb
                   40:      \tat\ts1e1r, x0
                   44:      \tb.eq\t0x80 <what at s1e1r>
                   48:      \tmrs\tx0, PAR_EL1
@@ -35,6 +36,8 @@ import Testing
         #expect(ImageCheck.unknownTranslations(inDisassembly: text) == [])
         let others = text.replacing("s1e1r, x0", with: "s12e1r, x0")
         #expect(ImageCheck.unknownTranslations(inDisassembly: others).count == 1)
+        let unguarded = text.replacing("isb", with: "nop")
+        #expect(ImageCheck.unknownTranslations(inDisassembly: unguarded).count == 1)
         let many = String(repeating: text + "\n", count: ImageCheck.knownTranslations + 1)
         #expect(ImageCheck.unknownTranslations(inDisassembly: many).count == 5)
     }

@@ -125,6 +125,83 @@ import Testing
         #expect(driver.lines.count { $0 == "disk 'main': a request has failed" } == 1)
     }
 
+    /// A user of whole disks has its own disks and its own window, and no other ones.
+    @Test func aUserOfAWholeDiskReachesNothingElse() {
+        let web = driver.kernel.component("web.disks")
+        driver.kernel.connectBlocks(
+            client: web, to: driver, banks: 1, raising: (client: .number(3), server: .number(5)), bus: bus)
+        driver.addWholeDisk("web.data", ofBoardDisk: 1, to: web, as: 0, isReadOnly: true)
+        var ends = begin()
+        var client = web.run { BlockClient(named: "block-driver") }
+        #expect(web.run { client.disk(0)?.capacity == 2048 && client.disk(0)?.features.contains(.readOnly) == true })
+        #expect(web.run { client.disk(1) == nil } && storage.run { ends.client.disk(1) == nil })
+        #expect(storage.run { ends.client.disk(0)?.features.contains(.readOnly) } == false)
+        // Neither side has the other's disk, and the user cannot name a window by its number.
+        submit(BlockRequest(.read, disk: 1, length: 512, cookie: 1), &ends)
+        for (cookie, window) in [0, UInt16(web.number), UInt16(storage.number)].enumerated() {
+            web.run {
+                _ = client.submit(
+                    BlockRequest(.read, sector: 1, length: 512, window: window, cookie: UInt64(cookie)))
+            }
+        }
+        web.run {
+            _ = client.submit(BlockRequest(.read, disk: 1, length: 512, cookie: 3))
+            _ = client.submit(BlockRequest(.write, length: 512, cookie: 4))
+            _ = client.submit(BlockRequest(.flush, cookie: 5))
+            client.notify()
+        }
+        let (mine, theirs) = (window(of: web), window(of: storage))
+        web.run { mine.memory![0] = 7 }
+        storage.run { theirs.memory![0] = 7 }
+        #expect(answers(&ends) == [1: .noDisk])
+        var own: [UInt64: BlockStatus] = [:]
+        web.run {
+            while let answer = client.nextAnswer() {
+                own[answer.cookie] = answer.status
+                client.release(answer.slot)
+            }
+        }
+        #expect(own == [0: .ok, 1: .badRequest, 2: .badRequest, 3: .noDisk, 4: .readOnly, 5: .ok])
+        // The disk has zeros there, which the device has written into the user's own window only.
+        #expect(web.run { mine.memory![0] } == 0 && storage.run { theirs.memory![0] } == 7)
+    }
+
+    private func window(of component: FakeComponent) -> BlockWindow {
+        component.run { BlockWindow(of: Configuration.resource(.window, named: "window")!) }
+    }
+
+    /// A disk without an answer does not delay the disk of another client.
+    @Test func aHungDiskOfOneClientDelaysNoOther() {
+        let web = driver.kernel.component("web.disks")
+        driver.kernel.connectBlocks(
+            client: web, to: driver, banks: 1, raising: (client: .number(3), server: .number(5)), bus: bus)
+        driver.addWholeDisk("web.data", ofBoardDisk: 1, to: web, as: 0)
+        other.isAutomatic = false
+        var ends = begin()
+        var client = web.run { BlockClient(named: "block-driver") }
+        web.run {
+            for cookie in 0..<64 as Range<UInt64> {
+                _ = client.submit(BlockRequest(.write, length: 512, cookie: cookie))
+            }
+            client.notify()
+        }
+        submit(BlockRequest(.write, length: 512, cookie: 7), &ends)
+        // The disk has not told its identity either.
+        #expect(answers(&ends) == [7: .ok] && other.pending.count == 64 + 1)
+        // The next life of the driver gives the disk all of them again.
+        driver.restart()
+        let former = ends.client
+        ends = begin()
+        ends.client = former
+        #expect(answers(&ends).isEmpty && other.pending.count == 64 + 1)
+        other.isAutomatic = true
+        other.performAll()
+        #expect(answers(&ends).isEmpty)
+        var count = 0
+        web.run { while let answer = client.nextAnswer() { count += answer.status == .ok ? 1 : 0 } }
+        #expect(count == 64 && main.faults == [] && other.faults == [] && bus.strayAccesses == [])
+    }
+
     /// A device that fails is tried again after a second.
     @Test func aFailedDeviceComesBack() {
         main.version = 1

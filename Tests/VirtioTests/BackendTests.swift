@@ -76,6 +76,37 @@ import Testing
         }
     }
 
+    /// A guest with several processors and a fast storage component always give the backend more to do for one disk. It
+    /// hears of the requests of another disk nevertheless, and of a disk that has grown.
+    @Test func aBusyDiskDelaysNoOther() {
+        let run = Run(seed: 2, Run.Options(disks: 2, size: 256))
+        for _ in 0..<50 { run.step(submits: false) }
+        let flush: UInt32 = 4
+        run.world.willAccess = { [unowned run] _ in
+            run.drivers[0].handleInterrupt()
+            _ = run.drivers[0].submit(flush, 0, 0)
+            for slot in run.world.outstanding where run.world.connection[slot].request?.disk == 0 {
+                run.world.answer(slot)
+            }
+        }
+        let events = VirtioPages.BackendEvent.firstNotify
+        var isAwake = run.backend.turn(1 << events)
+        run.world.events = 0
+        #expect(run.drivers[1].submit(flush, 0, 0) && run.world.events & 1 << (events + 1) != 0)
+        run.world.disks[1]!.capacity = 512
+        func isServed() -> Bool {
+            run.world.connection.contains { $0.request?.disk == 1 }
+                && run.backend.slots[1].disk?.capacity == 512
+        }
+        var turns = 0
+        while isAwake, turns < 1000, !isServed() {
+            isAwake = run.backend.turn(0)
+            turns += 1
+        }
+        #expect(isAwake && turns > 0 && isServed(), "\(turns) turns: \(run.state)")
+        #expect(run.failures.isEmpty)
+    }
+
     /// The guest hears of a disk that grew, also while the backend was dead, and hears nothing if nothing changed.
     @Test(arguments: [false, true]) func tellsTheGuestThatItsDiskHasGrown(whileDead: Bool) {
         let run = Run(seed: 1)
@@ -92,6 +123,27 @@ import Testing
         for _ in 0..<3 { run.runBackend() }
         #expect(run.world.register(VirtioRegister.configuration) == 512)
         #expect(run.world.register(status) & InterruptStatus.configuration != 0 && run.world.interrupts & 1 != 0)
+    }
+
+    /// A copy is a large one after 12 KiB, in one request or several, until the backend sleeps.
+    @Test(arguments: [1, 0] as [UInt32], [[8], [24], [8, 8, 8], [8, 16, 1]])
+    func tellsLargeCopies(type: UInt32, counts: [Int]) {
+        let run = Run(seed: 2, Run.Options(size: 256, ram: 512 << 10))
+        for _ in 0..<3 {
+            #expect(run.drain())
+            run.world.copies = (0, 0)
+            var sector = 0
+            for count in counts {
+                #expect(run.drivers[0].submit(type, sector, count))
+                sector += count
+            }
+            run.runBackend()
+            for _ in counts { run.runStorage() }
+            #expect(run.drain() && run.failures.isEmpty)
+            #expect((run.world.copies.large > 0) == (sector >= 24), "\(run.world.copies)")
+            // The bytes up to the limit are copied in the way for few.
+            #expect((run.world.copies.small > 0) == (counts[0] < 24), "\(run.world.copies)")
+        }
     }
 
     /// Kills the backend once, at each access of a short run.

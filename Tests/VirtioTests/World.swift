@@ -46,6 +46,11 @@ final class World {
     var flushes = 0
     var forcedWrites = 0
     var rangeRequests: [BlockRequest] = []
+    /// The copies that the backend has called large ones, and all others.
+    var copies = (large: 0, small: 0)
+    func countCopy(_ isLarge: Bool) {
+        if isLarge { copies.large += 1 } else { copies.small += 1 }
+    }
 
     /// The present life of the backend. Accesses of earlier lives have no effect.
     var life = 0
@@ -195,6 +200,11 @@ struct TestEnvironment: BackendEnvironment {
     func tellMonitor() {
         if world.access(life) { world.hasNews = true }
     }
+    func takeEvents() -> UInt64 {
+        guard world.access(life) else { return 0 }
+        defer { world.events = 0 }
+        return world.events
+    }
     func takeAcknowledgements() -> UInt64 {
         guard world.access(life) else { return 0 }
         defer { world.acknowledgements = 0 }
@@ -228,13 +238,15 @@ struct TestRAM: GuestRAM {
     }
     func loadOrdered(_ range: GuestRange) -> UInt64 { load(range) }
     func storeOrdered(_ value: UInt64, _ range: GuestRange) { store(value, range) }
-    func copy(_ range: GuestRange, toWindow offset: UInt64) {
+    func copy(_ range: GuestRange, toWindow offset: UInt64, isLarge: Bool) {
+        world.countCopy(isLarge)
         guard world.accessRAM(life, "reads", range) else { return }
         let start = Int(range.address - World.ramBase)
         let end = Int(offset) + Int(range.size)
         world.window.replaceSubrange(Int(offset)..<end, with: world.ram[start..<start + Int(range.size)])
     }
-    func copy(fromWindow offset: UInt64, to range: GuestRange) {
+    func copy(fromWindow offset: UInt64, to range: GuestRange, isLarge: Bool) {
+        world.countCopy(isLarge)
         guard world.accessRAM(life, "writes", range) else { return }
         let start = Int(range.address - World.ramBase)
         let end = Int(offset) + Int(range.size)

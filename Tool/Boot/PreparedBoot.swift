@@ -56,7 +56,7 @@ package struct PreparedBoot {
         framing = .multiplexed
         // A board that waits for a debugger may be stopped.
         if !options.waitsForDebugger {
-            diskMachines = Set(manifest.machines.filter { !$0.disks.allSatisfy(\.isReadOnly) }.map(\.name))
+            diskMachines = Set(manifest.machines.filter(\.mayHaveUnwrittenFiles).map(\.name))
         }
         (machineMemory, machineFiles) = (system.machineMemory, system.machineFiles)
     }

@@ -189,10 +189,11 @@ struct DiskCreateCommand: ParsableCommand {
     @Flag(help: "Keep checksums of its data.") var checksums = false
 
     func run() throws {
+        let newName = try PoolFile.newName(name)
         switch try options.access(in: Workspace.current(), making: true) {
         case .running(let pools):
             let order = DiskOrder.Verb.create(
-                try PoolFile.poolName(name), sectors: size.bytes / UInt64(PoolLayout.sectorSize),
+                newName, sectors: size.bytes / UInt64(PoolLayout.sectorSize),
                 hasChecksums: checksums)
             try pools.perform(order, on: name)
         case .files(let pools):
@@ -214,6 +215,7 @@ struct DiskImportCommand: ParsableCommand {
     @Flag(help: "Keep checksums of its data.") var checksums = false
 
     func run() throws {
+        _ = try PoolFile.newName(name)
         let pool = try options.pools(in: Workspace.current(), for: "import", making: true).first()
         if pool.index(of: name) != nil { throw PoolError.exists.failure("'\(name)'") }
         try pool.importImage(URL(fileURLWithPath: file), as: name, bytes: size?.bytes, checksums)
@@ -244,7 +246,7 @@ struct DiskSnapshotCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The name of the snapshot.", valueName: "name")) var name: String
 
     func run() throws {
-        let order = DiskOrder.Verb.snapshot(try PoolFile.poolName("\(disk)@\(name)"), of: try PoolFile.poolName(disk))
+        let order = DiskOrder.Verb.snapshot(try PoolFile.newName("\(disk)@\(name)"), of: try PoolFile.poolName(disk))
         try options.access(in: Workspace.current()).perform(order, on: disk)
     }
 }
@@ -259,7 +261,7 @@ struct DiskCloneCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The name of the new disk.", valueName: "name")) var name: String
 
     func run() throws {
-        let order = DiskOrder.Verb.clone(try PoolFile.poolName(name), of: try PoolFile.poolName(source))
+        let order = DiskOrder.Verb.clone(try PoolFile.newName(name), of: try PoolFile.poolName(source))
         try options.access(in: Workspace.current()).perform(order, on: source)
     }
 }

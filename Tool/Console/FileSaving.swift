@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 
 /// Makes the Linux of a machine write all files to its disks, before the board goes off.
 ///
@@ -82,6 +83,13 @@ struct FileSaving {
         }
     }
 
+    /// Returns whether a line of a machine's console says that nothing runs in the machine any more.
+    static func isEnd(_ line: String) -> Bool {
+        if line.contains("reboot: Power down") || line.contains("reboot: System halted") { return true }
+        // The monitor's own report.
+        return line.wholeMatch(of: /entente: machine [^ ]+ (is off|cannot start)\r?/) != nil
+    }
+
     private static let refusal = "This sysrq operation is disabled"
 
     private mutating func ask(_ now: ContinuousClock.Instant) {
@@ -99,6 +107,19 @@ extension FileSaving.Outcome {
         case .slow: "'\(machine)' was still writing its files; the last ones may be missing"
         case .silent: "'\(machine)' did not answer; files that it has not written to its disks are missing"
         case .forbidden: "the kernel.sysrq of '\(machine)' forbids to write its files now; the last ones may be missing"
+        }
+    }
+}
+
+extension MachineDescription {
+    /// False if the machine can have no files that a Linux has not written to a disk: each of its disks is read-only,
+    /// or its guest is a bare program.
+    var mayHaveUnwrittenFiles: Bool {
+        guard !disks.allSatisfy(\.isReadOnly) else { return false }
+        switch guest {
+        case .target: return false
+        case .files(_, _, let format): return format != .flat
+        case .debian, .debianDisk, .firmware: return true
         }
     }
 }

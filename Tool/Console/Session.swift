@@ -41,7 +41,8 @@ package final class Session {
     private let controlChannel: UInt8?
     /// The names of the machines that can write to disks.
     private let diskMachines: Set<String>
-    /// The channels of machines whose Linux has reported that it is off, and has said nothing since then.
+    /// The channels of machines of which the Linux or the monitor has reported that it is off, and has said nothing
+    /// since then.
     private var offChannels: Set<UInt8> = []
     /// True after QEMU has ended.
     private(set) var hasEnded = false
@@ -153,13 +154,9 @@ package final class Session {
         }
     }
 
-    /// Notes if a machine's Linux has turned its machine off.
+    /// Notes if a machine's Linux has turned its machine off, or its monitor says that it is off.
     private func noteEnd(_ line: String, of channel: UInt8) {
-        guard line.contains("reboot: Power down") || line.contains("reboot: System halted") else {
-            offChannels.remove(channel)
-            return
-        }
-        offChannels.insert(channel)
+        if FileSaving.isEnd(line) { offChannels.insert(channel) } else { offChannels.remove(channel) }
     }
 
     /// Returns true for a reply of the disk control, which is for another run of the tool.

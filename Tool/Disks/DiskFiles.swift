@@ -5,13 +5,15 @@ import SystemImage
     import Glibc
 #endif
 
-/// The files of the disks of a system's board. Nobody else of the tool opens them while this object lives.
+/// The files of the disks of a system's board. Nobody else of the tool opens them while this object, or a pool in one
+/// of them, lives.
 package final class DiskFiles: Sendable {
     /// A file with the contents of one of the board's disks, byte by byte.
     package struct DiskFile: Sendable {
         package var disk: BoardDiskDescription
         package var file: URL
-        fileprivate var lock: FileLock
+        /// Nobody else of the tool opens the file while something holds the lock.
+        let lock: FileLock
 
         /// The size in bytes, or 0 for a device of the host.
         fileprivate var size: UInt64 {

@@ -15,6 +15,9 @@ package final class PoolFile {
     let memory: HostPoolMemory
     var pool: Pool<HostPoolMemory, NoRecoveryLog>
     private var lastRequest: UInt64 = 0
+    /// The lock of the file. It lives as long as the pool, because another run that opens the pool meanwhile would
+    /// overwrite what this one allocates.
+    private var lock: FileLock?
 
     /// The size of the window, and so of the pieces in which data is copied.
     static let windowSize = 1 << 20
@@ -55,6 +58,21 @@ package final class PoolFile {
         opened.pool.open()
         try opened.mount()
         return opened
+    }
+
+    /// Opens the pool in the file of a board's disk, and keeps the file locked. Returns nil if the file has none.
+    static func open(_ file: DiskFiles.DiskFile) throws -> PoolFile? {
+        let opened = try open(file.file, boardDisk: file.disk.name)
+        opened?.lock = file.lock
+        return opened
+    }
+
+    /// Makes an empty pool in the file of a board's disk, and keeps the file locked. Everything that the file holds is
+    /// lost.
+    static func format(_ file: DiskFiles.DiskFile) throws -> PoolFile {
+        let made = try format(file.file, boardDisk: file.disk.name)
+        made.lock = file.lock
+        return made
     }
 
     /// Makes an empty pool that fills a file. Everything that the file holds is lost.
@@ -226,6 +244,23 @@ extension PoolFile {
     }
 
     func poolName(_ name: String) throws -> PoolName { try Self.poolName(name) }
+
+    /// The end of the name of a disk that has not all of its contents yet.
+    static let unfinished = "~"
+
+    /// Returns a user's name for a new disk or snapshot, or throws a `Failure` if it cannot be one. The next run would
+    /// remove a disk with the name of an unfinished one.
+    static func newName(_ name: String) throws -> PoolName {
+        if name.hasSuffix(unfinished) {
+            throw Failure(
+                "'\(name)': a name with '\(unfinished)' at the end is that of a disk whose making was "
+                    + "interrupted", remedy: "choose another name")
+        }
+        if name.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
+            throw PoolError.badName.failure("'\(name.filter { $0 >= " " && $0 != "\u{7F}" })'")
+        }
+        return try poolName(name)
+    }
 
     /// Returns a name of a pool's disk, or throws a `Failure` if it can be none.
     static func poolName(_ name: String) throws -> PoolName {

@@ -10,9 +10,6 @@ struct PoolPreparation {
     /// Shows a warning to the user.
     var warn: (Diagnostic) -> Void = Progress.warn
 
-    /// The end of the name of a disk that has not all of its contents yet.
-    static let unfinished = "~"
-
     func prepare(_ files: DiskFiles) throws {
         guard disks.isUsed else { return }
         for file in files.files where disks.hasPool(file.disk.name) {
@@ -28,16 +25,16 @@ struct PoolPreparation {
 
     /// Opens a pool, or makes it in a file without data.
     static func open(_ file: DiskFiles.DiskFile) throws -> PoolFile {
-        if let pool = try PoolFile.open(file.file, boardDisk: file.disk.name) {
+        if let pool = try PoolFile.open(file) {
             warn(of: pool, file.disk)
             return pool
         }
         guard try isEmpty(file) else {
             throw Failure(
                 "the disk '\(file.disk.name)' in \(file.file.shortPath) holds data, and no pool",
-                remedy: "use it as it is by 'whole: true' or 'partition', or name another file")
+                remedy: "use it as it is by 'whole: true' or 'partition', or name another file by 'file:'")
         }
-        return try PoolFile.format(file.file, boardDisk: file.disk.name)
+        return try PoolFile.format(file)
     }
 
     /// Warns of a pool that is smaller than its disk, because a pool keeps the size that it was made with.
@@ -50,12 +47,19 @@ struct PoolPreparation {
                 remedy: "give the board a further disk, and new disks its name by 'board-disk'", severity: .warning))
     }
 
-    /// Returns true if a file may become a pool. A file of the tool's own has no other use. One of the user's must be
-    /// zero where the formats of disks and file systems have their descriptions, which is the first and last megabyte.
+    /// Returns true if a file may become a pool: it must be zero where the formats of disks and file systems have their
+    /// descriptions, which is the first and last megabyte. A file of the tool's own may have been a whole disk before.
     private static func isEmpty(_ file: DiskFiles.DiskFile) throws -> Bool {
-        guard file.disk.file != nil else { return true }
         let handle = try FileHandle(forReadingFrom: file.file)
         defer { try? handle.close() }
+        // The making of a pool in a file of the tool's own may have been interrupted. It writes these units last.
+        if file.disk.file == nil {
+            let superblocks = try handle.read(upToCount: Int(PoolLayout.superblockUnits) * PoolLayout.unitSize)
+            let start = try handle.read(upToCount: PoolLayout.unitSize) ?? Data()
+            // Btrfs leaves the first 64 KiB free.
+            let isBtrfs = start.dropFirst(64).starts(with: Data("_BHRfS_M".utf8))
+            return superblocks?.allSatisfy { $0 == 0 } ?? true && !isBtrfs
+        }
         let size = try handle.seekToEnd()
         for offset in [0, size - min(size, 1 << 20)] {
             try handle.seek(toOffset: offset)
@@ -66,7 +70,7 @@ struct PoolPreparation {
 
     /// Removes disks that an earlier run has left without all of their contents.
     private func removeUnfinished(in pool: PoolFile) throws {
-        for disk in pool.disks where disk.name.text.hasSuffix(Self.unfinished) {
+        for disk in pool.disks where disk.name.text.hasSuffix(PoolFile.unfinished) {
             try pool.perform(.delete, on: disk.name.text)
         }
     }
@@ -116,7 +120,7 @@ struct PoolPreparation {
     private func clone(_ making: DiskMaking, of template: String, in pool: PoolFile) throws {
         guard let source = pool.index(of: template) else { throw PoolError.noSuchDisk.failure("'\(template)'") }
         // The clone may be larger, and gets its name when it has its size.
-        let name = making.name + Self.unfinished
+        let name = making.name + PoolFile.unfinished
         try pool.perform(.clone(DiskOptions(name: try pool.poolName(name), sectors: 0)), on: template)
         if let sectors = making.sectors {
             if sectors < pool.pool.record(source).sectors {
@@ -192,7 +196,9 @@ extension PoolFile {
                     remedy: "raise its size, or leave it out")
             }
             try Progress.step("Copying \(image.shortPath) into the disk '\(name)'") {
-                let unfinished = name + PoolPreparation.unfinished
+                let unfinished = name + Self.unfinished
+                // An import that was interrupted has left a part. Nobody else has the pool open.
+                if self.index(of: unfinished) != nil { try perform(.delete, on: unfinished) }
                 let index = try create(unfinished, bytes: bytes ?? size, hasChecksums: hasChecksums)
                 do {
                     try importContents(of: raw, to: index, named: name)

@@ -2,10 +2,9 @@ import DiskPool
 import Foundation
 import SystemImage
 
-/// The pools of a system, which no run uses while this object lives.
+/// The pools of a system. No run uses one of them while this object or the pool lives.
 final class SystemPools {
     let pools: [PoolFile]
-    private let files: DiskFiles
     private let name: String
 
     /// Opens the pools.
@@ -19,13 +18,12 @@ final class SystemPools {
         making isMaking: Bool = false
     ) throws {
         name = manifest.name
-        files = try DiskFiles(of: manifest, workspace: workspace, folder: folder, making: isMaking)
+        let files = try DiskFiles(of: manifest, workspace: workspace, folder: folder, making: isMaking)
         // Whole disks and partitions are none of the tool's business.
         let plain = Set(manifest.disks.clients.flatMap(\.disks).filter { $0.place != .pool }.map(\.boardDisk))
         pools = try files.files.filter { boardDisk ?? $0.disk.name == $0.disk.name && !plain.contains($0.disk.name) }
             .compactMap { file in
-                isMaking
-                    ? try PoolPreparation.open(file) : try PoolFile.open(file.file, boardDisk: file.disk.name)
+                isMaking ? try PoolPreparation.open(file) : try PoolFile.open(file)
             }
         if pools.isEmpty {
             throw Failure(
@@ -66,14 +64,14 @@ extension PoolFile {
         guard let index = index(of: name) else { throw PoolError.noSuchDisk.failure("'\(name)'") }
         let format = DiskImageFile.format(ofName: target)
         try Progress.step("Copying the disk '\(name)' into \(target.shortPath)") {
-            guard format != .raw else { return try exportContents(of: index, named: name, to: target) }
-            guard !FileManager.default.fileExists(atPath: target.path) else {
-                throw Failure("\(target.path) exists already", remedy: "name another file, or remove this one")
+            try PartialFile.making(target) { part in
+                guard format != .raw else { return try exportContents(of: index, named: name, to: part) }
+                let folder = target.deletingLastPathComponent()
+                try PartialFile.temporary(in: folder, named: "\(target.lastPathComponent).raw") { raw in
+                    try exportContents(of: index, named: name, to: raw)
+                    try DiskImageFile.convert(raw, .raw, to: part, format)
+                }
             }
-            let raw = target.deletingLastPathComponent().appendingPathComponent(".\(UUID().uuidString).raw")
-            defer { try? FileManager.default.removeItem(at: raw) }
-            try exportContents(of: index, named: name, to: raw)
-            try DiskImageFile.convert(raw, .raw, to: target, format)
         }
     }
 
@@ -104,7 +102,14 @@ extension PoolFile {
 
     private func check() -> PoolCheck {
         Progress.step("Checking the pool of '\(boardDisk)' in \(file.shortPath)") {
-            PoolCheck(pool, verifiesData: true, read: unit, checksum: memory.checksum(words:))
+            let unitSize = UInt64(PoolLayout.unitSize)
+            var (report, done) = (CopyReport(total: size - min(size, UInt64(pool.freeUnits) * unitSize)), UInt64(0))
+            let read: (UInt32) -> [UInt32]? = {
+                done += unitSize
+                report.done(min(done, report.total))
+                return self.unit($0)
+            }
+            return PoolCheck(pool, verifiesData: true, read: read, checksum: memory.checksum(words:))
         }
     }
 }

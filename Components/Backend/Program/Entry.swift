@@ -5,7 +5,7 @@ import Virtio
 // The backend of a machine's virtual disks. It takes the requests out of the machine's virtqueues, and has the storage
 // component perform them. Machines/Virtio has the logic; this program waits, and has the machine's memory mapped.
 
-/// The time after which a disk counts as missing that the storage component has not described.
+/// The time after which a disk counts as missing that nobody has described.
 private let patience = Interval.milliseconds(10_000)
 
 @c(entente_main)
@@ -19,7 +19,7 @@ func ententeMain(_ argument: UInt64) {
     }
     // A guest uses as many queues as it has virtual CPUs, or one.
     backend.begin()
-    let alarm = Alarm(raising: .number(63))
+    let alarm = Alarm(raising: MachineSurroundings.alarmEvent)
     if backend.awaitsDisks { alarm.set(at: .now + patience) }
     var events: UInt64 = 0
     while true {
@@ -29,7 +29,7 @@ func ententeMain(_ argument: UInt64) {
         let raised = Events.wait()
         backend.wake()
         if raised.contains(alarm.events), backend.awaitsDisks {
-            log("the storage component does not serve each disk; the machine starts without the others")
+            log("not each disk is served; the machine starts without the others")
             backend.stopAwaitingDisks()
         }
         events = raised.bits

@@ -1,5 +1,6 @@
 import ABI
 import Entente
+import RuntimeSupport
 import Synchronization
 import Virtio
 import VirtualPlatform
@@ -34,6 +35,9 @@ struct MachineSurroundings: BackendEnvironment {
         while let disk = disks.next() { interrupts[Int(truncatingIfNeeded: disk.number)] = Notification(of: disk) }
     }
 
+    /// The event of the alarm for disks that are missing.
+    static var alarmEvent: Events { .number(63) }
+
     /// Returns the first resource of a kind. The host tool gives each backend one.
     private static func only(_ kind: ResourceKind) -> Resource {
         var resources = Configuration.resources(of: kind)
@@ -51,7 +55,11 @@ struct MachineSurroundings: BackendEnvironment {
     @inline(__always) func load(_ offset: Int) -> UInt64 { pages.load(offset) }
     @inline(__always) func store(_ value: UInt64, _ offset: Int) { pages.store(value, offset) }
     @inline(__always) func loadRegister(_ offset: Int) -> UInt32 { pages.loadNarrow(offset) }
-    @inline(__always) func storeRegister(_ value: UInt32, _ offset: Int) { pages.storeNarrow(value, offset) }
+    /// Stores a register, and cleans its line, because the machine reads the page as device memory, past the caches.
+    @inline(__always) func storeRegister(_ value: UInt32, _ offset: Int) {
+        pages.storeNarrow(value, offset)
+        pages.clean(offset)
+    }
 
     // MARK: The connection to storage
 
@@ -77,6 +85,12 @@ struct MachineSurroundings: BackendEnvironment {
 
     @inline(__always) func raiseInterrupt(_ slot: Int) { interrupts[slot].raise() }
     @inline(__always) func tellMonitor() { monitor.raise() }
+    func takeEvents() -> UInt64 {
+        let events = Notification.own.poll()
+        // Nothing but the program's own loop handles the alarm, which finds it when it waits.
+        if events.contains(MachineSurroundings.alarmEvent) { Notification.own.raise(MachineSurroundings.alarmEvent) }
+        return events.bits
+    }
     @inline(__always) func takeAcknowledgements() -> UInt64 { acknowledgements.poll().bits }
 }
 
@@ -114,6 +128,10 @@ struct MappedWords: LastingMemory {
         let word = unsafe UnsafePointer<Atomic<UInt32>>(bitPattern: place(offset, 4)).unsafelyUnwrapped
         unsafe word.pointee.store(value, ordering: .releasing)
     }
+
+    /// Cleans the line of a narrow word to the point of coherency.
+    @inline(__always)
+    func clean(_ offset: Int) { entente_clean_line(UInt64(place(offset, 4))) }
 
     @inline(__always)
     private func place(_ offset: Int, _ bytes: Int) -> UInt {

@@ -22,10 +22,18 @@ struct QueueMemory: VirtioMemory {
     @inline(__always) func order() { memory.order() }
 }
 
+/// The client of a disk of the board.
+struct DiskOwner {
+    /// The client's place in the driver's list.
+    let client: Int
+    /// The disk's number in the client's connection.
+    let number: Int
+    let mayWrite: Bool
+}
+
 /// A disk of the board, with its interrupt and the log of its trouble.
 struct BoardDisk {
-    /// The disk's number in the connection.
-    let number: Int
+    let owner: DiskOwner
     private let name: InlineArray<32, UInt8>
     private let interrupt: Interrupt
     var driver: VirtioBlockDriver<DiskRegisters, QueueMemory>
@@ -36,10 +44,11 @@ struct BoardDisk {
 
     /// - Parameters:
     ///   - resource: the disk.
+    ///   - owner: its client.
     ///   - memory: the memory for its queue.
     ///   - capacity: the number of requests that its client has at most.
-    init(_ resource: Resource, memory: DMAMemory, capacity: Int) {
-        (number, name) = (Int(truncatingIfNeeded: resource.detail), resource.name)
+    init(_ resource: Resource, _ owner: DiskOwner, memory: DMAMemory, capacity: Int) {
+        (self.owner, name) = (owner, resource.name)
         interrupt = Interrupt(of: resource)
         log = TroubleLog(disk: resource.name)
         driver = VirtioBlockDriver(
@@ -49,6 +58,7 @@ struct BoardDisk {
 
     /// Submits a request, after another attempt to start a device that has failed a second ago or earlier.
     mutating func submit(_ request: DeviceRequest, as id: Int) -> BlockStatus? {
+        if !owner.mayWrite, request.operation != .read, request.operation != .flush { return .readOnly }
         if !driver.isWorking, restart <= .now { start() }
         return driver.submit(request, as: id)
     }
@@ -66,7 +76,8 @@ struct BoardDisk {
     /// Writes the log lines that are due. Returns the disk's description if it has changed.
     mutating func takeNews() -> BlockDisk? {
         while let trouble = driver.troubles.removeFirst() { log.write(trouble) }
-        guard driver.hasChanged, let disk = driver.disk else { return nil }
+        guard driver.hasChanged, var disk = driver.disk else { return nil }
+        if !owner.mayWrite { disk.features.insert(.readOnly) }
         driver.hasChanged = false
         if !isKnown {
             isKnown = true

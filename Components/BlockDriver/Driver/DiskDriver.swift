@@ -1,48 +1,51 @@
 import Entente
 import VirtioBlock
 
-/// Serves the disks of the board over one block connection, whose client is the storage component.
+/// Serves the disks of the board over block connections. A user of whole disks has a connection of its own, so that its
+/// requests come here directly. The storage component has all other disks.
 ///
-/// Each disk has a queue and an interrupt of its own, and the driver waits for none of them, so a device that does not
-/// answer delays its own requests only. The driver never accesses data: a request names a window, whose address for
-/// devices the plan has given to the driver.
+/// Each disk has one client, a queue and an interrupt of its own, and the driver waits for none of them, so a device
+/// that does not answer delays its own requests only. The driver never accesses data: a request names a window, whose
+/// address for devices the plan has given to the driver.
 public struct DiskDriver {
-    private var server: BlockServer
+    private var clients: [DriverClient] = []
     private var disks: [BoardDisk] = []
-    /// The disks' places in `disks`, by their numbers in the connection.
-    private var places = [Int?](repeating: nil, count: BlockConnectionLayout.maximumDisks)
     /// The windows by their numbers.
     private var windows: [BlockWindow?] = []
-    /// The slots of the requests that have no answer, by their numbers.
-    private var slots: [BlockSlot?]
 
-    /// The number of requests that the driver takes before it looks for answers.
+    /// The number of requests of one client that the driver takes before it looks for answers.
     private static let burst = 64
 
     /// Finds the resources of a system with disks. Stops the component with a log line if one is missing.
     public init() {
-        var clients = Configuration.resources(of: .blockClient)
-        guard let client = clients.next() else {
+        var connections = Configuration.resources(of: .blockClient)
+        while let connection = connections.next() { clients.append(DriverClient(of: connection)) }
+        guard !clients.isEmpty else {
             log("this component drives the board's disks, but no part of the system uses them")
             fatalError("no block connection")
         }
-        server = BlockServer(of: client)
-        let capacity = Int(truncatingIfNeeded: client.detail) * BlockConnectionLayout.slotsPerBank
-        slots = [BlockSlot?](repeating: nil, count: capacity)
         var boardDisks = Configuration.resources(of: .boardDisk)
-        while let disk = boardDisks.next() { add(disk, capacity: capacity) }
+        while let disk = boardDisks.next() { add(disk) }
         var all = Configuration.resources(of: .window)
         while let resource = all.next() { add(BlockWindow(of: resource)) }
     }
 
-    private mutating func add(_ disk: Resource, capacity: Int) {
+    /// Adds a disk of the board, unless it has no user.
+    private mutating func add(_ disk: Resource) {
         let number = Int(truncatingIfNeeded: disk.detail)
-        guard number < places.count, let memory = Self.memory(of: disk) else {
-            log("disk '\(name: disk.name)' has no memory for its queue, or a number beyond the table of disks")
+        let use = DiskUse.of(boardDisk: number)
+        guard
+            let client = clients.firstIndex(where: { client in
+                use.map { !client.isStorage && client.server.clientNumber == $0.client } ?? client.isStorage
+            })
+        else { return }
+        guard let memory = Self.memory(of: disk) else {
+            log("disk '\(name: disk.name)' has no memory for its queue")
             fatalError("a disk without memory")
         }
-        places[number] = disks.count
-        disks.append(BoardDisk(disk, memory: memory, capacity: capacity))
+        let owner = DiskOwner(client: client, number: use?.number ?? number, mayWrite: use?.isReadOnly != true)
+        clients[client].add(disks.count, as: owner.number)
+        disks.append(BoardDisk(disk, owner, memory: memory, capacity: clients[client].server.capacity))
     }
 
     /// Returns the memory for the queue of a disk, which has the disk's name.
@@ -70,7 +73,7 @@ public struct DiskDriver {
             look()
             if willSleep() {
                 let events = Events.wait()
-                server.didWake()
+                didWake()
                 heard(events)
             }
         }
@@ -83,11 +86,13 @@ public struct DiskDriver {
             disks[index].start()
             takeNews(index)
         }
-        var flushes: [BlockServer.Request] = []
-        while let next = server.nextRequest() {
-            if next.request.operation == .flush { flushes.append(next) } else { begin(next) }
+        for client in clients {
+            var flushes: [BlockServer.Request] = []
+            while let next = client.server.nextRequest() {
+                if next.request.operation == .flush { flushes.append(next) } else { begin(next, of: client) }
+            }
+            for flush in flushes { begin(flush, of: client) }
         }
-        for flush in flushes { begin(flush) }
     }
 
     /// Does everything that there is to do.
@@ -95,61 +100,66 @@ public struct DiskDriver {
 
     public mutating func heard(_ events: Events) { for index in disks.indices { disks[index].heard(events) } }
 
-    /// Asks client and devices to wake the driver. Returns false if there is something to do already.
+    /// Asks clients and devices to wake the driver. Returns false if there is something to do already.
     public mutating func willSleep() -> Bool {
-        guard server.willSleep() else { return false }
-        for index in disks.indices where !disks[index].driver.willSleep() {
-            server.didWake()
-            return false
-        }
-        return true
+        var sleeps = true
+        for client in clients where !client.server.willSleep() { sleeps = false }
+        for index in disks.indices where sleeps && !disks[index].driver.willSleep() { sleeps = false }
+        if !sleeps { didWake() }
+        return sleeps
     }
+
+    private func didWake() { for client in clients { client.server.didWake() } }
 
     /// Takes some requests and all answers. Returns false if there were none.
     @discardableResult
     private mutating func look() -> Bool {
         var isBusy = false
-        for _ in 0..<Self.burst {
-            guard let next = server.nextRequest() else { break }
-            begin(next)
-            isBusy = true
+        for client in clients {
+            for _ in 0..<Self.burst {
+                guard let next = client.server.nextRequest() else { break }
+                begin(next, of: client)
+                isBusy = true
+            }
         }
         for index in disks.indices {
             disks[index].driver.notify()
+            let client = clients[disks[index].owner.client]
             while let answer = disks[index].driver.nextAnswer() {
-                if let slot = slots[answer.id] { server.answer(slot, answer.status) }
+                client.answer(answer.id, answer.status)
                 isBusy = true
             }
             takeNews(index)
         }
-        server.notify()
+        for client in clients { client.server.notify() }
         return isBusy
     }
 
     private mutating func takeNews(_ index: Int) {
-        if let disk = disks[index].takeNews() { server.publish(disk, as: disks[index].number) }
+        guard let disk = disks[index].takeNews() else { return }
+        let owner = disks[index].owner
+        clients[owner.client].server.publish(disk, as: owner.number)
     }
 
-    private mutating func begin(_ next: BlockServer.Request) {
+    private mutating func begin(_ next: BlockServer.Request, of client: DriverClient) {
         let request = next.request
-        guard Int(request.disk) < places.count, let place = places[Int(request.disk)] else {
-            return server.answer(next.slot, .noDisk)
-        }
+        guard let place = client.place(request.disk) else { return client.server.answer(next.slot, .noDisk) }
         var address: UInt64 = 0
         if request.operation == .read || request.operation == .write {
-            guard let window = window(request.window), window.contains(offset: request.offset, length: request.length)
-            else { return server.answer(next.slot, .badRequest) }
+            guard let number = client.window(request.window), let window = window(number),
+                window.contains(offset: request.offset, length: request.length)
+            else { return client.server.answer(next.slot, .badRequest) }
             address = window.deviceAddress + UInt64(request.offset)
         }
-        slots[next.slot.number] = next.slot
+        client.keep(next.slot)
         let refusal = disks[place].submit(
             DeviceRequest(
                 request.operation, sector: request.sector, length: request.length, address: address,
                 forcesUnitAccess: request.forcesUnitAccess), as: next.slot.number)
-        if let refusal { server.answer(next.slot, refusal) }
+        if let refusal { client.server.answer(next.slot, refusal) }
     }
 
-    private func window(_ number: UInt16) -> BlockWindow? {
+    @inline(__always) private func window(_ number: UInt16) -> BlockWindow? {
         Int(number) < windows.count ? windows[Int(number)] : nil
     }
 }

@@ -64,37 +64,64 @@ extension AArch64 {
     @inline(__always)
     static func setTranslation(_ translation: Translation) { write_VTTBR_EL2(translation.bits) }
 
-    /// Invalidates the address, then the combined entries of both stages, which hold no intermediate address
-    /// (D8.13.5).
-    static func invalidate(_ translation: Translation, _ address: GuestAddress) {
+    // MARK: Invalidation
+
+    // Instructions for the TLB concern the VMID of VTTBR_EL2, so the functions below write another space's value there
+    // for a while. TTBR0, TTBR1 and TCR belong to the loaded machine meanwhile. Walks of stage 1 are off (TCR_EL1.EPD0,
+    // EPD1), because cores with the errata 1165522, 1319367, 1319537 and 1530923 may speculate an AT instruction and
+    // keep the result of a walk that mixes the machine's stage 1 with that space's stage 2.
+
+    /// Turns walks of stage 1 off. Returns the register's value.
+    @inline(__always)
+    static func stopWalks() -> UInt64 {
+        let control = read_TCR_EL1()
+        write_TCR_EL1(control | walksAreOff)
+        barrier_isb()
+        return control
+    }
+
+    /// The bits of TCR_EL1 that turn walks by TTBR0 and TTBR1 off (EPD0, EPD1).
+    static let walksAreOff: UInt64 = 1 << 23 | 1 << 7
+
+    /// Invalidates entries of a space by `body`, which ends with a DSB.
+    @inline(__always)
+    private static func inSpace(_ translation: Translation, _ body: () -> Void) {
+        let control = stopWalks()
         let present = read_VTTBR_EL2()
         write_VTTBR_EL2(translation.bits)
         barrier_isb()
         barrier_dsb_ishst()
-        tlbi_ipas2e1is(address.value >> 12)
-        barrier_dsb_ish()
-        tlbi_vmalle1is()
-        barrier_dsb_ish()
+        body()
         barrier_isb()
         write_VTTBR_EL2(present)
         barrier_isb()
+        write_TCR_EL1(control)
+        barrier_isb()
+    }
+
+    /// Invalidates the address, then the combined entries of both stages, which hold no intermediate address
+    /// (D8.13.5).
+    static func invalidate(_ translation: Translation, _ address: GuestAddress) {
+        inSpace(translation) {
+            tlbi_ipas2e1is(address.value >> 12)
+            barrier_dsb_ish()
+            tlbi_vmalle1is()
+            barrier_dsb_ish()
+        }
     }
 
     /// Invalidates stages 1 and 2 of the VMID on all cores (D8.13.5).
     static func invalidateAll(_ translation: Translation) {
-        let present = read_VTTBR_EL2()
-        write_VTTBR_EL2(translation.bits)
-        barrier_isb()
-        barrier_dsb_ishst()
-        tlbi_vmalls12e1is()
-        barrier_dsb_ish()
-        write_VTTBR_EL2(present)
-        barrier_isb()
+        inSpace(translation) {
+            tlbi_vmalls12e1is()
+            barrier_dsb_ish()
+        }
     }
 
     /// Invalidates the space's entries on this core, because two virtual CPUs of a machine that share a core share
-    /// its TLB entries.
+    /// its TLB entries. Leaves the space's translation set and walks off, because `load` follows.
     static func invalidateLocally(_ translation: Translation) {
+        _ = stopWalks()
         write_VTTBR_EL2(translation.bits)
         barrier_isb()
         tlbi_vmalle1()

@@ -138,9 +138,9 @@ extension AArch64 {
     /// Loads the registers so that no table walk mixes one machine's stage 1 with another's stage 2. Walks are off
     /// (TCR_EL1.EPD0, EPD1) while the tables of both stages change. Otherwise cores with the errata 1165522 (A76,
     /// N1), 1319367 (A72), 1319537 (A57) and 1530923 (A55) keep the result of such a walk. It takes a speculated AT
-    /// instruction as well; the image check makes sure that the kernel has none.
+    /// instruction as well, of which the kernel has one (`translate_load_el1`).
     private static func loadSystemRegisters(_ guest: Ref<VirtualCPU>) {
-        write_TCR_EL1(guest.pointee.system[SystemRegister.tcr] | 1 << 23 | 1 << 7)
+        write_TCR_EL1(guest.pointee.system[SystemRegister.tcr] | walksAreOff)
         barrier_isb()
         let context = Ref<ExecutionContext>(at: PhysicalAddress(guest.address.value &- VirtualCPU.offset))
         if let space = context.pointee.space { setTranslation(space.pointee.translation) }

@@ -26,8 +26,12 @@ struct RequestBenchmark {
         var tasks: [String] { self == .cores ? Array(RequestBenchmark.tasks.prefix(1)) : RequestBenchmark.tasks }
     }
 
-    /// The tasks of Guests/Linux/requests.c: a kind of request, and the number of requests under way.
-    static let tasks = ["read1", "write1", "sync1", "read32", "write32"]
+    /// The tasks of Guests/Linux/requests.c: a kind of request, the number of requests under way, and for larger
+    /// requests than 4 KiB an x and the number of pages of 4 KiB.
+    static let tasks = ["read1", "write1", "sync1", "read32", "write32", "read1x256", "write1x256"]
+
+    /// Returns the number of requests of a task: an eighth of `count` if they are larger ones.
+    private func requests(of task: String) -> Int { task.contains("x") ? count / 8 : count }
 
     /// Time follows the instructions, but an idle board waits for its disk in real time. It would otherwise jump to its
     /// next timer at once, and execute timer interrupts during each wait.
@@ -38,7 +42,7 @@ struct RequestBenchmark {
     /// - Returns: the cost of each task, in their order.
     func costs(of subject: Subject) throws -> [RequestCost] {
         let (records, parts) = try records(of: subject, tasks: subject.tasks)
-        return records.map { RequestCost($0, parts: parts, requests: count) }
+        return zip(records, subject.tasks).map { RequestCost($0, parts: parts, requests: requests(of: $1)) }
     }
 
     /// Runs tasks on one subject, and returns what the plugin counted.

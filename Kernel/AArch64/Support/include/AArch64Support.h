@@ -209,11 +209,13 @@ INLINE void tlbi_vmalle1is(void) { __asm__ volatile("tlbi vmalle1is" ::: "memory
 INLINE void tlbi_vmalle1(void) { __asm__ volatile("tlbi vmalle1" ::: "memory"); }
 INLINE void tlbi_alle1is(void) { __asm__ volatile("tlbi alle1is" ::: "memory"); }
 /* Translates an address by stage 1 of the machine whose registers this core holds, as a load at EL1. Returns PAR_EL1,
-   and leaves the machine's own value there. DDI 0487, D8.16: AT from EL2 uses the EL1&0 regime while TGE is 0. */
+   and leaves the machine's own value there. DDI 0487, D8.16: AT from EL2 uses the EL1&0 regime while TGE is 0. DSB and
+   ISB are a speculation barrier, so that no core executes the AT behind a branch that it has predicted wrongly, while
+   the registers belong to several tenants (errata 1165522, 1319367, 1319537 and 1530923). */
 INLINE uint64_t translate_load_el1(uint64_t address)
 {
     uint64_t own, result;
-    __asm__ volatile("mrs %0, PAR_EL1\n\tat s1e1r, %2\n\tisb\n\tmrs %1, PAR_EL1\n\tmsr PAR_EL1, %0"
+    __asm__ volatile("mrs %0, PAR_EL1\n\tdsb nsh\n\tisb\n\tat s1e1r, %2\n\tisb\n\tmrs %1, PAR_EL1\n\tmsr PAR_EL1, %0"
                      : "=&r"(own), "=&r"(result)
                      : "r"(address)
                      : "memory");

@@ -75,20 +75,17 @@ void entente_zero_blocks(uint64_t address, uint64_t size);
 void entente_copy_blocks(uint64_t to, uint64_t from, uint64_t size);
 /* Cleans (and invalidates) [address, address + size) to the point of coherency. */
 void entente_clean_to_memory(uint64_t address, uint64_t size);
+/* Cleans the line of an address to the point of coherency, for a reader that does not use caches. */
+static inline __attribute__((always_inline)) void entente_clean_line(uint64_t address)
+{
+    __asm__ volatile("dc cvac, %0\n\tdsb sy" ::"r"(address) : "memory");
+}
 /* Do the same as zero_blocks or copy_blocks and then clean_to_memory, in one pass. Addresses are multiples of 8. */
 void entente_zero_to_memory(uint64_t address, uint64_t size);
 void entente_copy_to_memory(uint64_t to, uint64_t from, uint64_t size);
 /* Returns the CRC-32C (Castagnoli) of `size` bytes, a multiple of 8, from an address that is a multiple of 8. It uses
  * the instructions of FEAT_CRC32, which every core since Armv8.1 has, and all cores that QEMU emulates. */
-static inline uint32_t entente_crc32c(uint64_t address, uint64_t size)
-{
-    uint32_t remainder = 0xFFFFFFFF;
-    for (uint64_t offset = 0; offset < size; offset += 8) {
-        uint64_t word = *(const volatile uint64_t *)(address + offset);
-        __asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %1" : "+r"(remainder) : "r"(word));
-    }
-    return ~remainder;
-}
+uint32_t entente_crc32c(uint64_t address, uint64_t size);
 /* Access a device register once, with the named width. The compiler neither merges nor splits the access. */
 static inline __attribute__((always_inline)) uint32_t entente_read32(uint64_t address)
 {
