@@ -53,5 +53,23 @@ extension SystemTests {
                 #expect(way.instructions > 0 && way.instructions <= ceiling, "\(way)")
             }
         }
+
+        /// A snapshot and a clone of a running machine's disk cost the same whatever was written before, and a read at
+        /// the end of a chain of snapshots costs what one without costs.
+        @Test func snapshotsTakeConstantTime() throws {
+            var benchmark = SnapshotBenchmark(workspace: Workspace(root: Repository.root), count: 500)
+            benchmark.timeout = .seconds(900)
+            let (small, large) = (try benchmark.result(written: 4), try benchmark.result(written: 128))
+            for step in SnapshotBenchmark.Step.allCases where step.isOrder {
+                let less = try #require(small.costs[step]?["Storage"])
+                let more = try #require(large.costs[step]?["Storage"])
+                #expect(less > 0 && abs(more / less - 1) <= 0.1, "\(step): \(less) and \(more)")
+            }
+            for part in ["Storage", "Backend", "BlockDriver"] {
+                let read = try #require(large.costs[.read]?[part])
+                let readOfChain = try #require(large.costs[.readOfChain]?[part])
+                #expect(read > 0 && readOfChain <= 1.05 * read, "\(part): \(read) and \(readOfChain)")
+            }
+        }
     }
 }
