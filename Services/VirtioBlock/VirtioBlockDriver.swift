@@ -152,6 +152,7 @@ public struct VirtioBlockDriver<Registers: VirtioRegisters, Memory: VirtioMemory
     }
 
     /// Gives the device a request, or its next piece. Returns false if the queue is full.
+    @inline(__always)
     private mutating func issue(_ id: Int) -> Bool {
         guard let tag = queue.takeTag() else { return false }
         owners[tag] = id
@@ -240,19 +241,16 @@ public struct VirtioBlockDriver<Registers: VirtioRegisters, Memory: VirtioMemory
             learn(known)
         }
         queue.release(tag)
-        switch status {
-        case VirtioBlockType.ok: didComplete(owner, isComplete ? .ok : .ioError)
-        case VirtioBlockType.ioError: didComplete(owner, .ioError)
-        case VirtioBlockType.unsupported: didComplete(owner, .unsupported)
-        default:
-            didComplete(owner, .ioError)
-            recover(from: .status)
-            return
-        }
+        let result: BlockStatus =
+            status == VirtioBlockType.ok && isComplete
+            ? .ok : status == VirtioBlockType.unsupported ? .unsupported : .ioError
+        didComplete(owner, result)
+        guard status <= VirtioBlockType.unsupported else { return recover(from: .status) }
         if !waiting.isEmpty { issueWaiting() }
         if flushes.isDue { flushIfDue() }
     }
 
+    @inline(__always)
     private mutating func didComplete(_ owner: Int, _ status: BlockStatus) {
         if owner == TagOwner.identity { return }
         if status == .ok { resets = 0 } else { troubles.insert(.ioError) }
