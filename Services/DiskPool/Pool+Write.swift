@@ -22,12 +22,12 @@ extension Pool {
                 return beginSegment(index, piece.unit)
             }
             // Another request may have locked one of the units behind the piece, so that each is looked at by itself.
-            let count =
-                locks > 0
-                ? piece.count
-                : extent(
-                    found, piece, count: request.request.count - request.done,
-                    birth: records[disk].sharedEpoch &+ 1)
+            var count = piece.count
+            if locks == 0 {
+                // As an argument of the call, this would make the compiler copy the whole pool.
+                let birth = records[disk].sharedEpoch &+ 1
+                count = extent(found, piece, count: request.request.count - request.done, birth: birth)
+            }
             let sector = PoolLayout.firstSector(of: before.unit) + UInt64(piece.from)
             transfer(index, .write, sector, count, piece.offset)
             request.done += count
