@@ -230,6 +230,7 @@ public struct VirtioBlockDriver<Registers: VirtioRegisters, Memory: VirtioMemory
         return finished.isEmpty && (!isWorking || queue.willSleep())
     }
 
+    @inline(__always)
     private mutating func complete(_ tag: Int, _ length: UInt32) {
         let status = queue.status(tag)
         let isComplete = queue.isComplete(tag, length: length)
@@ -249,7 +250,7 @@ public struct VirtioBlockDriver<Registers: VirtioRegisters, Memory: VirtioMemory
             return
         }
         if !waiting.isEmpty { issueWaiting() }
-        flushIfDue()
+        if flushes.isDue { flushIfDue() }
     }
 
     private mutating func didComplete(_ owner: Int, _ status: BlockStatus) {

@@ -30,6 +30,17 @@ import Testing
         #expect(words(&same, 250) == first)
     }
 
+    /// A receiver of numbers learns no later numbers: they are not the key of the generator's next step.
+    @Test func numbersTellNoLaterOnes() {
+        var source = RandomSource(seed: [1, 2, 3, 4])
+        for _ in 0..<10 {
+            let number = source.next()
+            var guess = RandomSource(seed: number)
+            var later = source
+            #expect(words(&guess, 1) != words(&later, 1))
+        }
+    }
+
     /// Each word of the seed, each mixed bit and each draw changes all later numbers.
     @Test func everythingCounts() {
         var seen: Set<[UInt64]> = []

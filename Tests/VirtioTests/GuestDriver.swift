@@ -16,6 +16,8 @@ final class GuestDriver {
     let queueCount: Int
     var usesEventIndex = true
     var usesIndirect = true
+    /// Further features that the driver does not accept.
+    var omittedFeatures: UInt64 = 0
     var features: UInt64 = 0
 
     struct Request {
@@ -89,6 +91,7 @@ final class GuestDriver {
         features |= UInt64(read(VirtioRegister.deviceFeatures)) << 32
         if !usesEventIndex { features &= ~BlockFeature.eventIndex }
         if !usesIndirect { features &= ~BlockFeature.indirect }
+        features &= ~omittedFeatures
         set(VirtioRegister.driverFeaturesSelect, 0)
         set(VirtioRegister.driverFeatures, UInt32(truncatingIfNeeded: features))
         set(VirtioRegister.driverFeaturesSelect, 1)

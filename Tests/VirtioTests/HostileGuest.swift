@@ -32,6 +32,9 @@ final class HostileGuest {
     private func table(_ number: Int) -> UInt64 { memory.lowerBound + 0x4000 + UInt64(512 * number) }
     private func data(_ number: Int) -> UInt64 { memory.lowerBound + 0x8000 + UInt64(4096 * number) }
 
+    /// Writes that changed what a driver must not change any more.
+    private(set) var troubles: [String] = []
+
     private func count(_ kind: String) { counts[kind, default: 0] += 1 }
 
     // MARK: Numbers
@@ -107,9 +110,60 @@ final class HostileGuest {
         set(VirtioRegister.queueSize, isPlaced || random.chance(50) ? size : ofAnySize())
         setAddress(VirtioRegister.descriptorsLow, isPlaced || random.chance(50) ? descriptors : address())
         setAddress(VirtioRegister.driverLow, isPlaced || random.chance(50) ? availableRing : address())
-        setAddress(VirtioRegister.deviceLow, isPlaced || random.chance(50) ? usedRing : address())
+        let device = !isProper && random.chance(10) ? overlapping() : usedRing
+        setAddress(VirtioRegister.deviceLow, isPlaced || random.chance(50) ? device : address())
         set(VirtioRegister.queueReady, 1)
+        if !isProper, random.chance(10) { startSecondQueue() }
         set(VirtioRegister.status, 15)
+    }
+
+    /// Returns a place of the used ring in the queue's other areas, so that the device's own stores make chains
+    /// available, or change them.
+    private func overlapping() -> UInt64 {
+        count("overlap")
+        switch random.below(3) {
+        case 0: return availableRing + UInt64(4 * random.below(8))
+        case 1: return availableRing - UInt64(4 * random.below(16))
+        default: return descriptors + UInt64(4 * random.below(64))
+        }
+    }
+
+    /// Starts another queue with the areas of the first one, so that both take the same chains.
+    private func startSecondQueue() {
+        count("second queue")
+        set(VirtioRegister.queueSelect, 1)
+        set(VirtioRegister.queueSize, size)
+        setAddress(VirtioRegister.descriptorsLow, descriptors)
+        setAddress(VirtioRegister.driverLow, availableRing)
+        setAddress(VirtioRegister.deviceLow, random.chance(50) ? usedRing : overlapping())
+        set(VirtioRegister.queueReady, 1)
+    }
+
+    /// Writes to the registers that a driver must not write once the queue is ready and the features are accepted.
+    func changeLate() {
+        let base = (VirtioPages.control + VirtioPages.slotSize * Self.slot) / 8
+        func word(_ offset: Int) -> UInt64 { run.world.pages[base + offset / 8] }
+        guard word(VirtioControl.life(0)) & 1 != 0, word(VirtioControl.status) & VirtioStatus.driverOK != 0 else {
+            return
+        }
+        count("late change")
+        let places = [
+            VirtioControl.features, VirtioControl.size(0), VirtioControl.descriptors(0), VirtioControl.driver(0),
+            VirtioControl.device(0),
+        ]
+        let before = places.map(word)
+        set(VirtioRegister.queueSelect, 0)
+        set(VirtioRegister.queueSize, ofAnySize())
+        for register in [VirtioRegister.descriptorsLow, VirtioRegister.driverLow, VirtioRegister.deviceLow] {
+            setAddress(register, address())
+        }
+        set(VirtioRegister.queueReady, 1)
+        set(VirtioRegister.driverFeaturesSelect, UInt64(random.below(3)))
+        set(VirtioRegister.driverFeatures, random.next())
+        set(VirtioRegister.status, 11)
+        // A reset that waited may be done meanwhile.
+        guard word(VirtioControl.life(0)) & 1 != 0 else { return }
+        if places.map(word) != before { troubles.append("a queue that is ready has changed") }
     }
 
     /// Writes to a register of the slot, with any value and size.

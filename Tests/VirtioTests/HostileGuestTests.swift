@@ -29,7 +29,7 @@ import VirtualPlatform
             counts.merge(attacked.guest.counts, uniquingKeysWith: +)
             completed += attacked.sessions
         }
-        #expect(counts.count == 30 && counts.values.allSatisfy { $0 > 3 }, "\(counts)")
+        #expect(counts.count == 33 && counts.values.allSatisfy { $0 > 3 }, "\(counts)")
         #expect(completed > 5 * rounds)
     }
 
@@ -64,7 +64,7 @@ final class AttackedRun {
     /// The requests that proper drivers of slot 1 have completed between the attacks.
     private(set) var sessions = 0
 
-    var failures: [String] { run.failures + troubles }
+    var failures: [String] { run.failures + troubles + guest.troubles }
 
     init(seed: UInt64, _ options: Run.Options, kills: Bool) {
         (self.options, self.kills) = (options, kills)
@@ -99,7 +99,7 @@ final class AttackedRun {
             let chains = 1 + random.below(4)
             for number in 1...chains { guest.offerChain(isLast: number == chains && random.chance(50)) }
             guest.notify()
-        case 5: if random.chance(30) { guest.writeRegister() }
+        case 5: if random.chance(30) { guest.writeRegister() } else if random.chance(20) { guest.changeLate() }
         case 6: guest.notify()
         case 7: if random.chance(10) { guest.stopQueue() }
         case 8:

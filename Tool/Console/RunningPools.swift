@@ -10,32 +10,15 @@ final class RunningPools {
     private let open: OpenDisks
     /// The only board's disk that counts, or nil if all do.
     private let boardDisk: String?
-    private let console: ConsoleClient
-    private var splitter = LineSplitter()
-
-    /// The time for which the system may leave an order without any reply.
-    private static let patience = Duration.seconds(60)
+    private var conversation: OrderConversation<ConsoleClient>
 
     /// Connects to the running system that has one of a manifest's disks open. Returns nil if none has.
     init?(of manifest: Manifest, workspace: Workspace, folder: URL?, only boardDisk: String?) throws {
         let places = DiskFiles.places(of: manifest, workspace: workspace, folder: folder)
         guard let (run, open) = try OpenDisks.ofRun(with: places, in: workspace) else { return nil }
         (self.run, self.open, self.boardDisk) = (run, open, boardDisk)
-        console = try ConsoleClient(DiskTenant.control, of: run, workspace: workspace)
-        try greet()
-    }
-
-    /// Waits until the disk control reads its console. Text typed before that can be lost, and an order must
-    /// not be typed twice.
-    private func greet() throws {
-        let deadline = ContinuousClock.now + Self.patience
-        let token = Self.token()
-        while ContinuousClock.now < deadline {
-            // The line feed in front ends a line of which a part was lost.
-            try console.type([0x0A] + DiskOrder(token: token, .hello).line + [0x0A])
-            if try reply(to: token, within: .seconds(2)) != nil { return }
-        }
-        throw silent
+        conversation = OrderConversation(try ConsoleClient(DiskTenant.control, of: run, workspace: workspace))
+        guard try conversation.greet() else { throw silent }
     }
 
     private var silent: Failure {
@@ -44,8 +27,6 @@ final class RunningPools {
             remedy: "look at its state by 'echo \"state \(DiskTenant.control)\" | ./entente console root'",
             status: ExitStatus.timeout)
     }
-
-    private static func token() -> UInt64 { .random(in: 1...UInt64(UInt32.max)) }
 
     /// Returns the pools.
     var pools: [PoolListing] {
@@ -67,9 +48,10 @@ final class RunningPools {
         var found: PoolListing?
         var disks: [DiskPool.DiskDescription] = []
         var damaged: Set<Int> = []
-        let refusal = try perform(.list, number) { content in
+        let refusal = try list(number) { content in
             switch content {
             case .pool(let units, let free):
+                (disks, damaged) = ([], [])
                 found = PoolListing(
                     boardDisk: disk.name, place: URL(fileURLWithPath: disk.path).shortPath,
                     bytes: units * UInt64(PoolLayout.unitSize), freeUnits: free, disks: [], damaged: [])
@@ -83,6 +65,15 @@ final class RunningPools {
         found?.disks = disks.sorted { $0.name.text < $1.name.text }
         found?.damaged = damaged
         return found
+    }
+
+    /// Asks for a list. A component that dies meanwhile is asked again, because the question changes nothing.
+    private func list(_ number: Int, _ heard: (DiskReply.Content) -> Void) throws -> DiskRefusal? {
+        for _ in 0..<2 {
+            let refusal = try perform(.list, number, heard)
+            if refusal != .unknown { return refusal }
+        }
+        return try perform(.list, number, heard)
     }
 
     /// Returns the pool with a disk or snapshot.
@@ -103,7 +94,7 @@ final class RunningPools {
         let number = open.disks.firstIndex { $0.name == name } ?? 0
         let start = ContinuousClock.now
         while let refusal = try perform(verb, number, { _ in }) {
-            guard refusal == .busy, ContinuousClock.now - start < Self.patience else {
+            guard refusal == .busy, ContinuousClock.now - start < conversation.patience else {
                 throw failure(refusal, "'\(subject)'")
             }
             usleep(100_000)
@@ -114,40 +105,18 @@ final class RunningPools {
     private func perform(
         _ verb: DiskOrder.Verb, _ boardDisk: Int, _ heard: (DiskReply.Content) -> Void
     ) throws -> DiskRefusal? {
-        let order = DiskOrder(token: Self.token(), verb, boardDisk: UInt64(boardDisk))
-        try console.type(order.line + [0x0A])
         var hasReported = false
-        while true {
-            guard let content = try reply(to: order.token, within: Self.patience) else { throw silent }
-            switch content {
-            case .done: return nil
-            case .refused(let refusal): return refusal
-            case .running:
-                if !hasReported { Progress.say("==> The running system '\(run)' performs the order") }
+        let outcome = try conversation.perform(verb, boardDisk) { content in
+            if content == .running, !hasReported {
+                Progress.say("==> The running system '\(run)' performs the order")
                 hasReported = true
-            case .pool, .disk: heard(content)
             }
+            heard(content)
         }
-    }
-
-    private var waiting: [DiskReply] = []
-
-    /// Returns the next reply with a token, or nil if none comes in time. Others are for other users of the console.
-    private func reply(to token: UInt64, within patience: Duration) throws -> DiskReply.Content? {
-        let deadline = ContinuousClock.now + patience
-        while true {
-            if let index = waiting.firstIndex(where: { $0.token == token }) {
-                let content = waiting[index].content
-                waiting.removeFirst(index + 1)
-                return content
-            }
-            waiting.removeAll()
-            guard ContinuousClock.now < deadline else { return nil }
-            guard let bytes = console.read(patience: deadline - .now) else { throw ConsoleClient.ended }
-            for line in splitter.take(bytes) {
-                let line = line.trimmingCharacters(in: .whitespacesAndNewlines)
-                if let reply = DiskReply(line: Array(line.utf8)) { waiting.append(reply) }
-            }
+        switch outcome {
+        case .done: return nil
+        case .refused(let refusal): return refusal
+        case .silent: throw silent
         }
     }
 
@@ -164,7 +133,7 @@ final class RunningPools {
                 remedy: "end the system first, or delete a disk or snapshot without a user")
         case .unknown:
             Failure(
-                "\(subject): the storage component of '\(run)' died meanwhile",
+                "\(subject): the storage component or the disk control of '\(run)' died meanwhile",
                 remedy: "'./entente disk list' shows whether the order was done")
         case .malformed:
             Failure(

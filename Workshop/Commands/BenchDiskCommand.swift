@@ -11,8 +11,8 @@ struct BenchDiskCommand: ParsableCommand {
             Boots one Debian machine on the bare emulator (native), and on Entente with a whole disk of the board \
             (whole), with a disk of a pool (pool), with one whose data has checksums (checksums), and with a whole disk \
             and two virtual CPUs on two cores (cores). All have the same kernel, initial file system and device. A \
-            plugin of QEMU counts the executed instructions of the whole board for one request of 4 KiB, by the \
-            program that executes them, and its entries into the kernel.
+            plugin of QEMU counts the executed instructions of the whole board for one request of 4 KiB or 1 MiB, by \
+            the program that executes them, and its entries into the kernel.
 
             With --fio, Debian's fio measures the same machine, and also as a guest of KVM on the board (kvm). The \
             subjects alternate. A nanosecond of the board is an instruction, except that an idle board waits for its \

@@ -103,7 +103,12 @@ struct QueueAttack {
         disk.size = 16 << random.next(below: 5)
         let omitted = random.next(below: 4) == 0 ? random.next() & ~VirtioDisk.version1 : 0
         _ = disk.negotiate(omitting: omitted)
-        guard random.next(below: 5) == 0 else {
+        switch random.next(below: 6) {
+        case 0: break
+        case 1:
+            overlapRings(&tally, &random)
+            return
+        default:
             _ = disk.start()
             return
         }
@@ -113,6 +118,28 @@ struct QueueAttack {
             descriptors: random.next(below: 2) == 0 ? disk.descriptors : Arena.address(&random),
             driver: random.next(below: 2) == 0 ? disk.driver : Arena.address(&random),
             device: random.next(below: 2) == 0 ? disk.device : Arena.address(&random))
+    }
+
+    /// Begins with a used ring inside of the queue's other areas, so that the device's own stores make chains available
+    /// or change them. Another queue has the same areas.
+    private mutating func overlapRings(_ tally: inout Tally, _ random: inout Random) {
+        tally.queues += 1
+        let (descriptors, driver) = (disk.descriptors, disk.driver)
+        let places =
+            [
+                driver &+ 4 &* random.next(below: 8), driver &- 4 &* random.next(below: 16),
+                descriptors &+ 4 &* random.next(below: 64),
+            ] as InlineArray<3, UInt64>
+        disk.startQueue(
+            size: disk.size, descriptors: descriptors, driver: driver,
+            device: places[Int(random.next(below: 3))])
+        disk.store(DiskRegister.queueSelect, 1)
+        disk.store(DiskRegister.queueSize, disk.size)
+        disk.storeAddress(DiskRegister.descriptors, descriptors)
+        disk.storeAddress(DiskRegister.driver, driver)
+        disk.storeAddress(DiskRegister.device, places[Int(random.next(below: 3))])
+        disk.store(DiskRegister.queueReady, 1)
+        disk.store(DiskRegister.queueSelect, 0)
     }
 
     /// Offers some chains, lets the device begin with them, and then often takes the ground from under it.

@@ -2,7 +2,7 @@ import GuestHardware
 import GuestSupport
 import DiskSupport
 
-/// The second processor, which changes rings and descriptors while the device reads them.
+/// The second processor, which changes rings and descriptors while the device reads them, and notifies and resets it.
 enum SecondProcessor {
     /// A word that is not 0 while the processor shall work: the seed of its changes. The word after it is 1 while the
     /// processor works.
@@ -58,6 +58,15 @@ enum SecondProcessor {
         case 6: guest_store16(disk.device + 2, UInt16(truncatingIfNeeded: random.next()))
         case 7: guest_store64(disk.header(random.next(below: 4)) + 8, random.nextOfAnySize())
         case 8: guest_store32(disk.header(random.next(below: 4)), UInt32(random.next(below: 16)))
+        default: storeRegister(&random)
+        }
+    }
+
+    /// Notifies the device, and rarely resets it or stops its queue, while the first processor does the same.
+    private static func storeRegister(_ random: inout Random) {
+        switch random.next(below: 64) {
+        case 0: guest_store32(disk.base + DiskRegister.status, 0)
+        case 1: guest_store32(disk.base + DiskRegister.queueReady, 0)
         default:
             guest_store32(disk.base + DiskRegister.queueNotify, UInt32(truncatingIfNeeded: random.next(below: 4)))
         }
