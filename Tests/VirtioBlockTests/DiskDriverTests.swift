@@ -125,6 +125,18 @@ import Testing
         #expect(driver.lines.count { $0 == "disk 'main': a request has failed" } == 1)
     }
 
+    /// A driver that one disk keeps busy does not sleep, and still learns what another disk has to tell.
+    @Test func aBusyDiskHidesNoOther() {
+        var ends = begin()
+        main.resize(sectors: 4096)
+        for look in 0..<20 as Range<UInt64> {
+            submit(BlockRequest(.read, disk: 1, length: 512, cookie: look), &ends)
+            driver.run { ends.driver.work() }
+            storage.run { while let answer = ends.client.nextAnswer() { ends.client.release(answer.slot) } }
+        }
+        #expect(storage.run { ends.client.disk(0)?.capacity } == 4096)
+    }
+
     /// A user of whole disks has its own disks and its own window, and no other ones.
     @Test func aUserOfAWholeDiskReachesNothingElse() {
         let web = driver.kernel.component("web.disks")

@@ -12,9 +12,13 @@ public struct DiskDriver {
     private var disks: [BoardDisk] = []
     /// The windows by their numbers.
     private var windows: [BlockWindow?] = []
+    /// The number of looks since the driver has slept, or has fetched its events.
+    private var looks = 0
 
     /// The number of requests of one client that the driver takes before it looks for answers.
     private static let burst = 64
+    /// The number of looks after which a driver that does not sleep fetches its events.
+    private static let looksWithoutEvents = 16
 
     /// Finds the resources of a system with disks. Stops the component with a log line if one is missing.
     public init() {
@@ -98,7 +102,10 @@ public struct DiskDriver {
     /// Does everything that there is to do.
     public mutating func work() { while look() {} }
 
-    public mutating func heard(_ events: Events) { for index in disks.indices { disks[index].heard(events) } }
+    public mutating func heard(_ events: Events) {
+        looks = 0
+        for index in disks.indices { disks[index].heard(events) }
+    }
 
     /// Asks clients and devices to wake the driver. Returns false if there is something to do already.
     public mutating func willSleep() -> Bool {
@@ -114,6 +121,9 @@ public struct DiskDriver {
     /// Takes some requests and all answers. Returns false if there were none.
     @discardableResult
     private mutating func look() -> Bool {
+        // A disk that is always busy must not hide another one's change or request for a reset.
+        looks += 1
+        if looks == Self.looksWithoutEvents { heard(Notification.own.poll()) }
         var isBusy = false
         for client in clients {
             for _ in 0..<Self.burst {
