@@ -17,6 +17,11 @@ struct Commit {
     var hasFailed = false
     /// True from a failure until the same commit has succeeded.
     var isRepeated = false
+    /// The copies of the superblock that were not valid when the pool was opened, as bits. They may have sectors of a
+    /// commit that an earlier life did not finish.
+    var torn: UInt32 = 0
+    /// True once this attempt has sent what spoils the torn copies.
+    var hasSpoiled = false
     /// The number of commits that have ended.
     var finished: UInt64 = 0
     /// The count of ended writes when the flush was sent.
@@ -29,7 +34,7 @@ struct Commit {
     mutating func begin() {
         stage = .writing
         (nextSlot, nextMapBlock, nextRecord) = (0, 0, 0)
-        hasFailed = false
+        (hasFailed, hasSpoiled) = (false, false)
     }
 }
 

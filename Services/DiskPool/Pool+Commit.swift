@@ -53,6 +53,7 @@ extension Pool {
     /// Sends what has changed, as far as the queue to the device has room.
     mutating func continueWriting() {
         guard commit.stage == .writing, !commit.hasFailed, !isWritten else { return }
+        spoilTornCopies()
         while commit.nextSlot < cache.count, outbox.room > 8 {
             let slot = commit.nextSlot
             commit.nextSlot += 1
@@ -69,6 +70,22 @@ extension Pool {
             let index = commit.nextRecord
             commit.nextRecord += 1
             if states[index].isDirty { writeRecord(index) }
+        }
+    }
+
+    /// Overwrites the first sector of each torn copy in the place of this commit's superblock.
+    ///
+    /// An earlier life may have left sectors of a superblock of the same generation there. Single sectors of the new one
+    /// could complete it after a power cut, and it would name records that this commit has overwritten. The first sector
+    /// of the present superblock has another generation and cannot. It is durable before the new superblock is sent.
+    private mutating func spoilTornCopies() {
+        guard !commit.hasSpoiled else { return }
+        commit.hasSpoiled = true
+        for copy in 0..<2 {
+            let unit = PoolLayout.superblock(generation: superblock.generation, copy: copy)
+            guard commit.torn & 1 << unit != 0 else { continue }
+            send(.write, PoolLayout.firstSector(of: unit), 1, .buffer(buffers.superblock), .commit)
+            commit.outstanding += 1
         }
     }
 
@@ -117,6 +134,9 @@ extension Pool {
         case .flushing:
             deviceFlushed(commit.mark, true)
             commit.stage = .switching
+            for copy in 0..<2 {
+                commit.torn &= ~(1 << PoolLayout.superblock(generation: superblock.generation, copy: copy))
+            }
             writeSuperblock()
         case .switching:
             commit.stage = .finishing

@@ -220,6 +220,7 @@ extension Pool {
 
     /// Counts what is free, and takes requests.
     mutating func finishMount() {
+        commit.torn = ~mount.valid & 0b1111
         countFreeUnits()
         space.promised = 0
         for index in records.indices where !records[index].isFree {

@@ -35,6 +35,36 @@ import Testing
         #expect(trial.write(9, disk, 3) == nil && trial.request(.flush, disk) == nil && trial.read(disk, 3) == 9)
     }
 
+    /// Two lives write a superblock of the same generation, and a power cut leaves parts of both. Together they must not
+    /// become the superblock of the former life, because the latter has overwritten the record that it names.
+    @Test func partsOfTwoLivesMakeNoSuperblock() {
+        let trial = Trial(seed: 1)
+        let disk = trial.makeDisk("disk")
+        #expect(trial.write(1, disk, 0, count: 32) == nil && trial.request(.commit, disk) == nil)
+        let copies = (0..<2).map { PoolLayout.superblock(generation: trial.pool.superblock.generation + 1, copy: $0) }
+        // The power fails before the second sector of both copies is there.
+        #expect(trial.write(2, disk, 64, count: 32) == nil && trial.request(.commit, disk) == nil)
+        for copy in copies { trial.disk.flip(copy, word: 130, bit: 0) }
+        trial.restart()
+        // It fails again before the first sector of the next life's copies is there.
+        var first: [UInt32: [UInt32]] = [:]
+        trial.disk.fails = { request in
+            for copy in copies where request.kind == .write && request.count == 32 {
+                guard request.sector == PoolLayout.firstSector(of: copy) else { continue }
+                first[copy] = Array(trial.disk.units[Int(copy)][..<128])
+            }
+            return false
+        }
+        #expect(trial.write(3, disk, 128, count: 64) == nil && trial.request(.commit, disk) == nil)
+        trial.disk.fails = nil
+        for copy in copies {
+            for (word, value) in (first[copy] ?? []).enumerated() { trial.disk.set(copy, word, value) }
+        }
+        trial.restart()
+        #expect(first.count == 2 && trial.pool.isMounted && !trial.pool.isDamaged(disk) && trial.faults == [])
+        #expect(trial.read(disk, 0) == 1)
+    }
+
     @Test func failedFlushIsReportedOnceToEachDisk() {
         let trial = Trial(seed: 3)
         let (first, second) = (trial.makeDisk("first"), trial.makeDisk("second"))
