@@ -115,7 +115,7 @@ struct TestCommand: ParsableCommand {
         suite.checkProofs()
         // Only the mutants that are written by hand are tried, because the suite fails for no others.
         let mutants = MutantCheck(
-            workspace: suite.workspace, sample: 0, variantSample: 150, seed: suite.workspace.seedOfCommit)
+            workspace: suite.workspace, sample: 0, variantSample: 100, seed: suite.workspace.seedOfCommit)
         guard !hostOnly else {
             return suite.check(mutants) { suite in
                 runHostTests(&suite)

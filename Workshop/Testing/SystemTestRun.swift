@@ -17,8 +17,8 @@ struct SystemTestRun: Sendable {
 
     /// The suites that take longest. They begin first, so that both lanes end at about the same time.
     static let longest = [
-        "HarmTests", "BenchmarkTests", "KillTests", "DebianTests", "HostileTests", "InterruptFloodTests",
-        "RealtimeTests", "TutorialTests",
+        "HarmTests", "BenchmarkTests", "KillTests", "TutorialTests", "DebianDiskTests", "DebianTests", "HostileTests",
+        "DeviceFuzzTests", "PowerCutTests", "InterruptFloodTests", "RealtimeTests",
     ]
 
     /// Builds the tests and runs them all.
