@@ -25,6 +25,7 @@ extension FakeComponent {
     ///   - number: the number of the board's disk.
     ///   - client: the user, which has a connection with this driver.
     ///   - place: the disk's number in that connection.
+    ///   - isReadOnly: true if the plan says so.
     public func addWholeDisk(
         _ name: String, ofBoardDisk number: Int, to client: FakeComponent, as place: Int, isReadOnly: Bool = false
     ) {

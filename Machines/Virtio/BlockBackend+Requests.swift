@@ -67,8 +67,8 @@ extension BlockBackend {
         return true
     }
 
-    /// Counts the bytes of a copy. Returns true if the backend has copied so many since it slept that the rest is likely
-    /// to be worth a way with a dear start, and that start is over if an earlier copy has taken it.
+    /// Counts the bytes of a copy. Returns true if the backend has copied so many since it slept that the rest is
+    /// likely to be worth a way with a dear start, and that start is over if an earlier copy has taken it.
     @inline(__always)
     private func countCopy(_ length: UInt64) -> Bool {
         copied &+= length

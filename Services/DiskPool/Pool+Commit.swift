@@ -75,9 +75,10 @@ extension Pool {
 
     /// Overwrites the first sector of each torn copy in the place of this commit's superblock.
     ///
-    /// An earlier life may have left sectors of a superblock of the same generation there. Single sectors of the new one
-    /// could complete it after a power cut, and it would name records that this commit has overwritten. The first sector
-    /// of the present superblock has another generation and cannot. It is durable before the new superblock is sent.
+    /// An earlier life may have left sectors of a superblock of the same generation there. Single sectors of the new
+    /// one could complete it after a power cut, and it would name records that this commit has overwritten. The first
+    /// sector of the present superblock has another generation and cannot. It is durable before the new superblock is
+    /// sent.
     private mutating func spoilTornCopies() {
         guard !commit.hasSpoiled else { return }
         commit.hasSpoiled = true

@@ -35,8 +35,8 @@ import Testing
         #expect(trial.write(9, disk, 3) == nil && trial.request(.flush, disk) == nil && trial.read(disk, 3) == 9)
     }
 
-    /// Two lives write a superblock of the same generation, and a power cut leaves parts of both. Together they must not
-    /// become the superblock of the former life, because the latter has overwritten the record that it names.
+    /// Two lives write a superblock of the same generation, and a power cut leaves parts of both. Together they must
+    /// not become the superblock of the former life, because the latter has overwritten the record that it names.
     @Test func partsOfTwoLivesMakeNoSuperblock() {
         let trial = Trial(seed: 1)
         let disk = trial.makeDisk("disk")

@@ -65,8 +65,8 @@ import Testing
         #expect(trial.write(2, other, 0, count: 32) == nil && trial.read(other, 0) == 2)
     }
 
-    /// A list of dead units that goes on in a unit that is free. A list that names its own first node gets there as well,
-    /// once the deletion has freed that node.
+    /// A list of dead units that goes on in a unit that is free. A list that names its own first node gets there as
+    /// well, once the deletion has freed that node.
     @Test(arguments: [false, true]) func listThatGoesOnInAFreeUnitEnds(isSnapshotDeleted: Bool) {
         let trial = Trial(seed: 2)
         let disk = trial.makeDisk("disk")

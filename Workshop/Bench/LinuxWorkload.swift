@@ -40,8 +40,8 @@ struct LinuxWorkload {
 
     /// Adds the program to a machine's initial file system as /NAME, because Linux unpacks several archives in a row.
     ///
-    /// - Parameter command: a command that `init` performs in the place of a shell when Linux's drivers are there, or nil
-    ///   for none.
+    /// - Parameter command: a command that `init` performs in the place of a shell when Linux's drivers are there, or
+    ///   nil for none.
     func added(to machine: MachineDescription, running command: String? = nil) throws -> MachineDescription {
         let files = try GuestFiles(of: machine, workspace: workspace)
         var archive = CpioArchive()

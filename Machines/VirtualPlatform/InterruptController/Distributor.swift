@@ -112,9 +112,9 @@ extension Distributor {
     /// Aff3 and Aff2…Aff0; the routing mode bit is reserved if GICD_TYPER.No1N is one.
     private static let affinityBits: UInt64 = 0xFF_00FF_FFFF
 
-    /// Returns true for the interrupts of virtio devices and of shared regions. Their notifications are bound to virtual
-    /// CPU 0 for the machine's life, so the kernel pends them there. They stay there, whatever the guest writes to their
-    /// routes, because they would be lost if another virtual CPU had them enabled.
+    /// Returns true for the interrupts of virtio devices and of shared regions. Their notifications are bound to
+    /// virtual CPU 0 for the machine's life, so the kernel pends them there. They stay there, whatever the guest writes
+    /// to their routes, because they would be lost if another virtual CPU had them enabled.
     private static func isBound(_ interrupt: InterruptID) -> Bool {
         let number = UInt64(interrupt.number)
         return VirtioPages.firstInterrupt..<VirtioPages.interrupt(ofSlot: VirtioPages.slots) ~= number
