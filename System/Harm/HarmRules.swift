@@ -9,7 +9,7 @@ struct HarmRules {
     var calls: [(client: Int, server: Int)] = []
     /// The pairs of tenants of which one can wake the other.
     var wakes: [(sender: Int, receiver: Int)] = []
-    /// What follows from `calls` and `wakes`, once both are complete.
+    /// The consequences of `calls` and `wakes`, once both are complete.
     var relations = HarmRelations()
     /// The tenants for which the rules of time find links.
     let victimsOfTime: [Int]

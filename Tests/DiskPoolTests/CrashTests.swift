@@ -81,7 +81,7 @@ extension Trial {
     /// Lets the pool try again what the device has failed, and checks everything.
     func recover() {
         settle()
-        // What was under way may have failed before.
+        // Work that was under way may have failed before.
         for _ in 0..<2 {
             pool.retry()
             settle()

@@ -2,7 +2,7 @@ import Testing
 
 @testable import DiskPool
 
-/// Nodes with right checksums that name each other in ways that no pool makes. Whatever walks along them ends.
+/// Nodes with right checksums that name each other in ways that no pool makes. Each walk along them ends.
 @Suite struct HostileGraphTests {
     /// The reads after which a walk counts as endless. The pool has 900 units.
     private static let limit = 4000

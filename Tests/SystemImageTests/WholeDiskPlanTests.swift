@@ -14,7 +14,9 @@ import Testing
     }
 
     private static let mixed = """
-        board: {memory: 512MiB, disks: {main: {size: 64MiB}, plain: {size: 64MiB}, third: {size: 64MiB}, spare: {size: 16MiB}}}
+        board:
+          memory: 512MiB
+          disks: {main: {size: 64MiB}, plain: {size: 64MiB}, third: {size: 64MiB}, spare: {size: 16MiB}}
         machines:
           web: {memory: 64MiB, disks: {data: {board-disk: plain, whole: true, read-only: true}}}
           both: {memory: 64MiB, disks: {a: {board-disk: third, whole: true}, b: {size: 16MiB, board-disk: main}}}

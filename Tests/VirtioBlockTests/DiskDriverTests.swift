@@ -160,6 +160,7 @@ import Testing
             _ = client.submit(BlockRequest(.read, disk: 1, length: 512, cookie: 3))
             _ = client.submit(BlockRequest(.write, length: 512, cookie: 4))
             _ = client.submit(BlockRequest(.flush, cookie: 5))
+            _ = client.submit(BlockRequest(.discard, length: 0, cookie: 6))
             client.notify()
         }
         let (mine, theirs) = (window(of: web), window(of: storage))
@@ -173,7 +174,7 @@ import Testing
                 client.release(answer.slot)
             }
         }
-        #expect(own == [0: .ok, 1: .badRequest, 2: .badRequest, 3: .noDisk, 4: .readOnly, 5: .ok])
+        #expect(own == [0: .ok, 1: .badRequest, 2: .badRequest, 3: .noDisk, 4: .readOnly, 5: .ok, 6: .ok])
         // The disk has zeros there, which the device has written into the user's own window only.
         #expect(web.run { mine.memory![0] } == 0 && storage.run { theirs.memory![0] } == 7)
     }

@@ -161,6 +161,8 @@ public struct DiskDriver {
             else { return client.server.answer(next.slot, .badRequest) }
             address = window.deviceAddress + UInt64(request.offset)
         }
+        // Storage does the same. A device takes no such request.
+        if request.length == 0, request.operation != .flush { return client.server.answer(next.slot, .ok) }
         client.keep(next.slot)
         let refusal = disks[place].submit(
             DeviceRequest(
