@@ -31,7 +31,8 @@ struct Storage {
                     disks: Storage.disks(of: source.clientNumber)))
         }
         server = StorageServer(
-            clients: clients, driver: DriverEnd(BlockClient(named: "block-driver")), observer: Report(),
+            clients: clients, driver: DriverEnd(BlockClient(named: "block-driver")),
+            observer: Report(clients: clients.count, boardDisks: Storage.boardDiskCount),
             operations: 64 + 4 * clients.count)
         addPools(windows)
     }
@@ -64,7 +65,7 @@ struct Storage {
     /// equal parts.
     private mutating func addPools(_ windows: ClientWindows) {
         guard let own = Configuration.resource(.window, named: "window") else { return }
-        let tables = type(of: server).partitionMemorySize * boardDiskCount
+        let tables = type(of: server).partitionMemorySize * Storage.boardDiskCount
         server.readPartitions(into: PoolWindow(own, offset: 0, size: tables, windows), at: 0)
         var boardDisks: [Int] = []
         for client in server.clients {
@@ -85,7 +86,7 @@ struct Storage {
     }
 
     /// The number of the board's disks.
-    private var boardDiskCount: Int {
+    private static var boardDiskCount: Int {
         var resources = Configuration.resources(of: .boardDisk)
         var count = 0
         while resources.next() != nil { count += 1 }

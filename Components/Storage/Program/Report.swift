@@ -2,13 +2,20 @@ import BlockStorage
 import DiskPool
 import Entente
 
-/// Writes events to the log. Failed requests, and damage that they meet, are limited to `perSecond`, because a client
-/// can make as many requests as it likes.
+/// Writes events to the log. Each client and each disk of the board has `perSecond` lines for failed requests and for
+/// damage, because a client can make as many requests as it likes.
 struct Report: StorageObserver {
     private static let perSecond = 4
-    private var second: UInt64 = 0
-    private var inSecond = 0
-    private var omitted = 0
+    private var failures: LineLimit
+    private var damage: LineLimit
+
+    /// - Parameters:
+    ///   - clients: the number of clients.
+    ///   - boardDisks: the number of the board's disks.
+    init(clients: Int, boardDisks: Int) {
+        failures = LineLimit(perSecond: Report.perSecond, parties: clients)
+        damage = LineLimit(perSecond: Report.perSecond, parties: boardDisks)
+    }
 
     mutating func note(_ event: StorageEvent) {
         switch event {
@@ -21,28 +28,20 @@ struct Report: StorageObserver {
             log("the board's disk \(disk) fails: its pool cannot be changed until the disk works again")
         case .resumed(let disk): log("the board's disk \(disk) works again, and its pool has been written")
         case .damaged(let disk, let count):
-            guard mayWrite() else { return }
+            guard let omitted = damage.admit(party: disk, second: now) else { return }
+            if omitted > 0 { log("the pool on the board's disk \(disk): \(omitted) further reports of damage") }
             log("the pool on the board's disk \(disk) is damaged (\(count)): 'entente disk check' tells more")
         case .noPartitions(let disk): log("the board's disk \(disk) has no valid GUID partition table")
         case .missing(let client, let disk):
             log("the pool has no disk for the disk \(disk) of client \(client): create it by 'entente disk create'")
         case .failed(let client, let disk, let request, let status):
-            guard mayWrite() else { return }
+            guard let omitted = failures.admit(party: client, second: now) else { return }
+            if omitted > 0 { log("client \(client): \(omitted) further failures") }
             log(
                 "request \(Int(request.operation.rawValue)) of client \(client) failed with status "
                     + "\(Int(status.rawValue)): disk \(disk), sector \(request.sector), \(request.length) bytes")
         }
     }
 
-    private mutating func mayWrite() -> Bool {
-        let now = Clock.now / Clock.frequency
-        if now != second {
-            if omitted > 0 { log("\(omitted) further failures") }
-            (second, inSecond, omitted) = (now, 0, 0)
-        }
-        inSecond += 1
-        if inSecond <= Report.perSecond { return true }
-        omitted += 1
-        return false
-    }
+    private var now: UInt64 { Clock.now / Clock.frequency }
 }
