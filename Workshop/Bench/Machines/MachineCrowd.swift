@@ -36,7 +36,7 @@ struct MachineCrowd {
     /// Time follows the instructions. An idle board waits for its disk in the host's time.
     static let clock = ["-icount", "shift=0,sleep=on", "-seed", "1"]
     /// The text by which a machine says that its Linux has started.
-    private static let start = "'poweroff' ends this machine"
+    static let start = "'poweroff' ends this machine"
 
     /// Listens to the machines until all have started.
     ///
