@@ -5,9 +5,10 @@
    As process 1 it takes one of these arguments:
      set            the work above
      calls          a million system calls, without a figure
-     crew N         each task of `crew_tasks`, divided among N processors, between marks for the emulator's plugin
+     crew N PHASE   each task of `crew_tasks`, divided among N processors, between marks for the emulator's plugin
                     (Benchmarks/Instructions). Prints `task: NAME count COUNT ticks TICKS` after each, and `task: end`.
-     disk           the same for the tasks of `disk_tasks`, on one processor
+                    Runs with different phases have the interrupts of the timer at different places of the work.
+     disk 1 PHASE   the same for the tasks of `disk_tasks`
      rest           nothing, until somebody turns the machine off
    Otherwise it turns the machine off at once. */
 #include "crew.h"
@@ -82,8 +83,12 @@ static void run_set(void)
     write_text("\n");
 }
 
+/* Delays each task, by about 0.8 ms for each step. */
+static uint64_t phase;
+
 static void run_task(const struct row *task, int processors)
 {
+    run_loop(phase * 7919 + 1);
     uint64_t ticks = measure_crew(task->run, task->count, processors);
     const struct pair figures[] = {{" count ", task->count}, {" ticks ", ticks}, {NULL, 0}};
     write_text("task: ");
@@ -130,9 +135,10 @@ static int is_same(const char *left, const char *right)
 }
 
 /* Runs as process 1, which the kernel starts when it has booted. Prints the time since the machine's reset, performs
-   the work that the argument names, and turns the machine off. `second` is the argument behind it, or an empty text. */
-__attribute__((noreturn)) static void run_as_init(const char *argument, const char *second, uint64_t arrival)
+   the work that the argument names, and turns the machine off. `numbers` are the arguments behind it. */
+__attribute__((noreturn)) static void run_as_init(const char *argument, const uint64_t numbers[2], uint64_t arrival)
 {
+    phase = numbers[1];
     write_text("workload: boot ");
     write_tenths(arrival * (10000000000 / counter_frequency()));
     write_text("\n");
@@ -141,7 +147,7 @@ __attribute__((noreturn)) static void run_as_init(const char *argument, const ch
     if (is_same(argument, "calls"))
         call_getppid(1000000);
     if (is_same(argument, "crew"))
-        run_crew_tasks((int)parse_number(second));
+        run_crew_tasks((int)numbers[0]);
     if (is_same(argument, "disk"))
         run_disk_tasks();
     if (is_same(argument, "rest"))
@@ -158,8 +164,12 @@ __attribute__((used, noreturn)) static void run_workload(long *stack)
     /* This process was started by spawn_self. */
     if (is_same(argument, "exit"))
         exit_process(0);
-    if (system_call3(SYS_getpid, 0, 0, 0) == 1)
-        run_as_init(argument, argument_count > 2 ? (const char *)stack[3] : "", arrival);
+    if (system_call3(SYS_getpid, 0, 0, 0) == 1) {
+        uint64_t numbers[2] = {0};
+        for (int i = 0; i < 2 && i + 2 < argument_count; i++)
+            numbers[i] = parse_number((const char *)stack[3 + i]);
+        run_as_init(argument, numbers, arrival);
+    }
     /* Uses one processor, because the figures are compared with those of machines that have one. */
     bind_to_processor(0);
     run_set();

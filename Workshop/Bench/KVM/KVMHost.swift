@@ -27,10 +27,21 @@ struct KVMHost {
     /// More files of the host, by their paths without a slash at the beginning. They are executable.
     var files: [String: Data] = [:]
 
+    private static func emulator(in workspace: Workspace) -> DebianProgram {
+        DebianProgram(workspace: workspace, package: "qemu-system-arm", path: "usr/bin/qemu-system-aarch64")
+    }
+
+    /// Returns the version of Debian's package of QEMU for arm64.
+    static func emulatorVersion(in workspace: Workspace) throws -> String {
+        let archive = try emulator(in: workspace).archive()
+        guard let mark = archive.range(of: Data("(Debian 1:".utf8)) else {
+            throw Failure("Debian's QEMU for arm64 has no version", remedy: "remove .entente/debian/programs")
+        }
+        return String(decoding: archive[mark.upperBound...].prefix { $0 != UInt8(ascii: ")") }, as: UTF8.self)
+    }
+
     /// Returns the archive that Linux unpacks behind the initial file system of a Debian machine.
     func archive() throws -> Data {
-        let emulator = DebianProgram(
-            workspace: workspace, package: "qemu-system-arm", path: "usr/bin/qemu-system-aarch64")
         var archive = CpioArchive()
         archive.add(directory: "guests")
         // Guests that have a file in common share it.
@@ -57,7 +68,7 @@ struct KVMHost {
             archive.add(file: path, contents: contents, permissions: 0o755)
         }
         archive.add(file: "etc/inittab", contents: Data("::sysinit:/etc/start\n::once:/bin/host\n".utf8))
-        return try emulator.archive() + archive.finished()
+        return try Self.emulator(in: workspace).archive() + archive.finished()
     }
 
     private var everyGuest: String {

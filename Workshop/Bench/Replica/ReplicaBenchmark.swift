@@ -9,9 +9,7 @@ struct ReplicaBenchmark {
     var timeout = Duration.seconds(900)
 
     /// The systems that are compared.
-    enum Subject: String, CaseIterable {
-        case native, entente, kvm
-    }
+    static let subjects: [Subject] = [.native, .entente, .kvm]
 
     /// A kind of work (Guests/Linux/workload.c).
     enum Work: Equatable {
@@ -25,7 +23,7 @@ struct ReplicaBenchmark {
         var argument: String {
             switch self {
             case .crew(let processors): "crew \(processors)"
-            case .disk: "disk"
+            case .disk: "disk 1"
             case .calls: "calls"
             case .boot: "boot"
             }
@@ -44,13 +42,16 @@ struct ReplicaBenchmark {
     }
 
     /// Runs a kind of work on a subject.
-    func run(_ work: Work, on subject: Subject) throws -> ReplicaRun {
+    ///
+    /// - Parameter phase: delays each task by so many steps of 0.8 ms. Runs of one phase hardly differ, and those of
+    ///   several phases show by how much the places of the timer's interrupts change a figure.
+    func run(_ work: Work, on subject: Subject, phase: Int = 0) throws -> ReplicaRun {
         let folder = workspace.state.appendingPathComponent("replica-\(UUID().uuidString)")
         try workspace.make(folder)
         defer { try? FileManager.default.removeItem(at: folder) }
         let output = folder.appendingPathComponent("count")
         let plugin = try InstructionRecord.arguments(workspace: workspace, file: output)
-        let (manifest, machine) = try described(for: work, in: folder)
+        let (manifest, machine) = try described(for: work, phase: phase, in: folder)
         var run = ReplicaRun()
         let title = "Running '\(work.argument)' (\(subject.rawValue))"
         if subject == .kvm {
@@ -100,7 +101,7 @@ struct ReplicaBenchmark {
 
     /// Returns the board of Entente and its machine, which is the whole board of the subject `native`, and the guest of
     /// KVM.
-    private func described(for work: Work, in folder: URL) throws -> (Manifest, MachineDescription) {
+    private func described(for work: Work, phase: Int, in folder: URL) throws -> (Manifest, MachineDescription) {
         let hasDisk = work == .disk
         let boardDisks = hasDisk ? ", disks: {plain: {size: \(Self.diskSize >> 20)MiB}}" : ""
         let disks = hasDisk ? ", disks: {data: {whole: true, board-disk: plain}}" : ""
@@ -110,7 +111,7 @@ struct ReplicaBenchmark {
             machines:
               \(Self.name):
                 {guest: debian, memory: 256MiB, cpus: \(work.processors)\(disks),
-                 command-line: "console=ttyAMA0 quiet kpti=off rdinit=/workload -- \(work.argument)"}
+                 command-line: "console=ttyAMA0 quiet kpti=off rdinit=/workload -- \(work.argument) \(phase)"}
 
             """
         let file = folder.appendingPathComponent("system.yaml")
