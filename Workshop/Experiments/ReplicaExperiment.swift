@@ -13,7 +13,8 @@ struct ReplicaExperiment: Experiment {
         Hypothesis.ratio(
             "A machine executes nearly all instructions itself, so that a system below it adds at most 2 % to the work "
                 + "of a processor, of memory, of processes and of files in memory.",
-            refutedIf: "On one processor, Entente's board needs more than 1.02 times the instructions of the bare board.",
+            refutedIf: "On one processor, Entente's board needs more than 1.02 times the instructions of the bare "
+                + "board.",
             ("1-cpu.total", .entente), over: ("1-cpu.total", .native), atMost: 1.02),
         Hypothesis.ratio(
             "A monitor at user level costs a machine no more than a monitor inside a large kernel.",
@@ -21,15 +22,18 @@ struct ReplicaExperiment: Experiment {
             ("1-cpu.total", .entente), over: ("1-cpu.total", .kvm), atMost: 1),
         Hypothesis.ratio(
             "The replica stays efficient on several processors.",
-            refutedIf: "On four processors, Entente's board needs more than 1.02 times the instructions of the bare board.",
+            refutedIf: "On four processors, Entente's board needs more than 1.02 times the instructions of the bare "
+                + "board.",
             ("4-cpu.total", .entente), over: ("4-cpu.total", .native), atMost: 1.02),
         Hypothesis.ratio(
             "The replica is efficient for processes on two processors that wake each other up.",
-            refutedIf: "A round trip of a byte between them costs Entente's board more than 1.05 times the instructions.",
+            refutedIf: "A round trip of a byte between them costs Entente's board more than 1.05 times the "
+                + "instructions of the bare board.",
             ("2-cpu.pipe-across", .entente), over: ("2-cpu.pipe-across", .native), atMost: 1.05),
         Hypothesis.ratio(
             "The replica is efficient for a disk, too.",
-            refutedIf: "Requests of a disk cost Entente's board more than 1.25 times the instructions of the bare board.",
+            refutedIf: "Requests of a disk cost Entente's board more than 1.25 times the instructions of the bare "
+                + "board.",
             ("disk.total", .entente), over: ("disk.total", .native), atMost: 1.25),
         Hypothesis(
             claim: "System calls of a machine do not trap.",

@@ -38,7 +38,9 @@ struct ReplicaFigures {
     /// Adds the exits of a boot, and those for 1000 system calls, which are the difference of a run with a million of
     /// them and one without.
     func addExits(on subject: Subject, to run: ExperimentRun) {
-        guard let calls = runs(of: .calls, on: subject).last, let boot = runs(of: .boot, on: subject).last else { return }
+        guard let calls = runs(of: .calls, on: subject).last, let boot = runs(of: .boot, on: subject).last else {
+            return
+        }
         func add(_ name: String, _ value: Double) {
             run.add(
                 name, subject, [value], unit: "exits", .count, cpu: "neoverse-n1", software: Self.software(of: subject))
@@ -62,7 +64,7 @@ extension ReplicaRun {
     /// The instructions of all tasks.
     var total: Double { tasks.reduce(0) { $0 + $1.instructions } }
 
-    /// All exits. Both counters of a part of them are left out.
+    /// All exits. Entente's `monitor` counts a part of the others once more.
     var exitCount: Double {
         exits["exits"] ?? exits.filter { $0.key != "monitor" }.reduce(0) { $0 + $1.value }
     }

@@ -89,7 +89,8 @@ struct KVMBoard {
                     let line = Line(text)
                     try heard(line, session)
                     if line == .end { return }
-                case .ended: throw Failure("the host of KVM went off before its script had ended", remedy: "look at \(log)")
+                case .ended:
+                    throw Failure("the host of KVM went off before its script had ended", remedy: "look at \(log)")
                 case .output, .readable: break
                 }
             }

@@ -76,7 +76,7 @@ struct KVMHost {
     }
 
     /// The commands of the host, by their names.
-    private var commands: [(name: String, text: String)] {
+    var commands: [(name: String, text: String)] {
         [
             ("host", "mount -t debugfs debugfs /sys/kernel/debug\n\(script ?? everyGuest)\necho 'kvm: end'"),
             (
