@@ -10,6 +10,9 @@ struct InstructionRecord {
     /// The instructions between each mark that begins a measurement and the next one that ends it, in order.
     var spans: [UInt64] = []
 
+    /// The instructions until the first mark.
+    var start: UInt64?
+
     /// Reads the file of a running or ended QEMU.
     init(file: URL) throws {
         try self.init(Data(contentsOf: file))
@@ -23,13 +26,14 @@ struct InstructionRecord {
             throw Failure("the plugin has not counted the instructions")
         }
         count = words[0]
-        var start: UInt64?
+        start = words[1] > 0 ? words[2] >> 1 : nil
+        var open: UInt64?
         for mark in words[2..<2 + Int(words[1])] {
             if mark & 1 == 0 {
-                start = mark >> 1
-            } else if let begin = start {
+                open = mark >> 1
+            } else if let begin = open {
                 spans.append(mark >> 1 - begin)
-                start = nil
+                open = nil
             }
         }
     }

@@ -13,8 +13,7 @@ struct BenchMemoryCommand: ParsableCommand {
 
             With --machines, the system is a board of 4 GiB with so many idle Debian machines of 64 MiB, each with a \
             clone of one disk. The instructions of the whole board until the first and until the last of them has \
-            started come along. All machines start at once, on one core. With --kvm they are guests of KVM instead, \
-            without disks, and start one after the other.
+            started come along. All machines start at once, on one core.
             """)
 
     @OptionGroup var system: SystemOptions
@@ -25,36 +24,23 @@ struct BenchMemoryCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Start this number of machines instead of a system.", valueName: "number"))
     var machines: Int?
 
-    @Flag(help: "Start the machines as guests of KVM on the board.")
-    var kvm = false
-
     @Option(help: ArgumentHelp("End after this time.", valueName: "seconds"))
     var timeout = 60
 
     func validate() throws {
-        guard let machines else {
-            if kvm { throw ValidationError("--kvm needs --machines NUMBER") }
-            return
+        guard let machines else { return }
+        if !(1...MachineCrowd.maximum).contains(machines) {
+            throw ValidationError("--machines takes 1 to \(MachineCrowd.maximum)")
         }
-        let maximum = kvm ? KVMDensity.maximum : MachineCrowd.maximum
-        if !(1...maximum).contains(machines) { throw ValidationError("--machines takes 1 to \(maximum)") }
         if system.path != nil { throw ValidationError("--machines makes a system of its own: leave the other one out") }
     }
 
     func run() throws {
         let workspace = try Workspace.current()
-        if let machines, kvm {
-            let density = KVMDensity(workspace: workspace, count: machines, timeout: .seconds(timeout))
-            return try show(KVMDensity.rows(density.starts()))
-        }
         let benchmark = MemoryBenchmark(workspace: workspace, timeout: .seconds(timeout))
         let rows =
             try machines.map { try benchmark.rows(of: MachineCrowd(count: $0)) }
             ?? benchmark.rows(of: system.manifest(in: workspace))
-        try show(rows)
-    }
-
-    private func show(_ rows: [BenchRow]) throws {
         print(try json ? BenchRow.json(rows) : BenchRow.table(rows))
     }
 }

@@ -24,17 +24,25 @@ struct KVMDensity {
         var resident: Double
     }
 
+    /// The cost of a host and of its guests.
+    struct Result {
+        /// The instructions of the board until the host can start the first guest.
+        var hostInstructions: Double
+        /// The memory of the host that is not available to guests before the first one starts, in KiB. The host's
+        /// initial file system, with QEMU and the guests' files, is a part of it.
+        var hostMemory: Double
+        /// The cost of each guest, in the order of their starts.
+        var starts: [Start]
+    }
+
     /// Starts the guests.
-    ///
-    /// - Returns: the cost of each guest, in the order of their starts.
-    func starts() throws -> [Start] {
+    func measure() throws -> Result {
         let folder = workspace.state.appendingPathComponent("density-\(UUID().uuidString)")
         try workspace.make(folder)
         defer { try? FileManager.default.removeItem(at: folder) }
         let output = folder.appendingPathComponent("count")
-        let manifest = try Manifest.load(path: MachineCrowd(count: 1).write(to: folder).path)
-        guard var machine = manifest.machines.first else { throw Failure("the manifest has no machine") }
-        machine.disks = []
+        let manifest = try Manifest.load(path: MachineCrowd(count: 1, hasDisks: false).write(to: folder).path)
+        guard let machine = manifest.machines.first else { throw Failure("the manifest has no machine") }
         let names = (1...count).map { MachineCrowd.name($0) }
         var host = KVMHost(
             workspace: workspace, guests: try names.map { try KVMGuest($0, like: machine, workspace: workspace) })
@@ -51,33 +59,25 @@ struct KVMDensity {
             Progress.say("\(memory.count) guests: \(Int(values["MemAvailable"] ?? 0)) KiB available")
             memory.append(values)
         }
-        let spans = try InstructionRecord(file: output).spans
-        guard spans.count == count, memory.count == count + 1 else {
-            throw Failure("\(spans.count) of \(count) starts were counted")
+        let record = try InstructionRecord(file: output)
+        guard record.spans.count == count, memory.count == count + 1, let start = record.start else {
+            throw Failure("\(record.spans.count) of \(count) starts were counted")
         }
-        return names.indices.map { index in
+        let starts = names.indices.map { index in
             let (before, after) = (memory[index], memory[index + 1])
             return Start(
-                instructions: Double(spans[index]),
+                instructions: Double(record.spans[index]),
                 memory: (before["MemAvailable"] ?? 0) - (after["MemAvailable"] ?? 0),
                 resident: after[names[index]] ?? 0)
         }
+        return Result(
+            hostInstructions: Double(start),
+            hostMemory: (memory[0]["MemTotal"] ?? 0) - (memory[0]["MemAvailable"] ?? 0), starts: starts)
     }
 
     /// Returns the script that starts guests in turn. A second passes after each start, so that the guest goes idle.
     private static func script(_ names: [String]) -> String {
         let starts = names.map { "mark begin; begin \($0); read line </run/started; sleep 1; memory" }
         return (["mkfifo /run/started", "memory"] + starts).joined(separator: "\n")
-    }
-
-    static func rows(_ starts: [Start]) -> [BenchRow] {
-        guard let first = starts.first, let last = starts.last else { return [] }
-        return [("first", first), ("last", last)].flatMap { name, start in
-            [
-                BenchRow("kvm.\(starts.count).\(name)", start.instructions),
-                BenchRow("kvm.\(starts.count).\(name).memory", start.memory, unit: "KiB"),
-                BenchRow("kvm.\(starts.count).\(name).resident", start.resident, unit: "KiB"),
-            ]
-        }
     }
 }
