@@ -29,7 +29,8 @@ import Testing
             "Workshop",
             [
                 "Support", "Checks", "Results", "Bench", "Bench/Requests", "Bench/Machines", "Bench/KVM", "Bench/Fio",
-                "Bench/DebianBoot", "Bench/Snapshots", "Bench/Replica", "Experiments", "Mutants", "Testing", "Commands",
+                "Bench/DebianBoot", "Bench/Snapshots", "Bench/Replica", "Experiments", "Page", "Mutants", "Testing",
+                "Commands",
             ]
         ),
     ])

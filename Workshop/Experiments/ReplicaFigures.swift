@@ -15,7 +15,8 @@ struct ReplicaFigures {
     }
 
     /// Adds the cost of each task, that of all tasks together, and the efficiency of a subject: the instructions of the
-    /// bare board for all tasks divided by those with the subject, in the same turn of runs.
+    /// bare board for all tasks divided by those with the subject, in the same turn of runs. The ratio of a task is the
+    /// cost with the subject divided by that of the bare board.
     func addCosts(of work: Work, on subject: Subject, to run: ExperimentRun) {
         let prefix = Self.name(of: work)
         let found = runs(of: work, on: subject)
@@ -30,9 +31,17 @@ struct ReplicaFigures {
             add(task.name, samples, unit: "instructions", .instructions)
         }
         add("total", found.map(\.total), unit: "instructions", .instructions)
-        let pairs = zip(runs(of: work, on: .native), found)
-        let efficiencies = pairs.map { native, other in native.total / other.total }
-        if subject != .native, !efficiencies.isEmpty { add("efficiency", efficiencies, unit: "ratio", .instructions) }
+        let pairs = Array(zip(runs(of: work, on: .native), found))
+        guard subject != .native, !pairs.isEmpty else { return }
+        add("efficiency", pairs.map { $0.total / $1.total }, unit: "ratio", .instructions)
+        for task in first.tasks {
+            let ratios = pairs.compactMap { native, other in
+                other.cost(of: task.name).flatMap { cost in native.cost(of: task.name).map { cost / $0 } }
+            }
+            run.add(
+                "ratio.\(prefix).\(task.name)", subject, ratios, unit: "ratio", .instructions, cpu: "neoverse-n1",
+                software: Self.software(of: subject))
+        }
     }
 
     /// Adds the exits of a boot, and those for 1000 system calls, which are the difference of a run with a million of
@@ -63,6 +72,8 @@ struct ReplicaFigures {
 extension ReplicaRun {
     /// The instructions of all tasks.
     var total: Double { tasks.reduce(0) { $0 + $1.instructions } }
+
+    func cost(of task: String) -> Double? { tasks.first { $0.name == task }?.cost }
 
     /// All exits. Entente's `monitor` counts a part of the others once more.
     var exitCount: Double {
