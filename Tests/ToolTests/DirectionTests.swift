@@ -28,8 +28,9 @@ import Testing
         (
             "Workshop",
             [
-                "Support", "Checks", "Results", "Bench", "Bench/Requests", "Bench/Fio", "Bench/DebianBoot",
-                "Bench/Snapshots", "Bench/Machines", "Experiments", "Page", "Mutants", "Testing", "Commands",
+                "Support", "Checks", "Results", "Bench", "Bench/Requests", "Bench/Machines", "Bench/KVM", "Bench/Fio",
+                "Bench/DebianBoot", "Bench/Snapshots", "Bench/Replica", "Experiments", "Page", "Mutants", "Testing",
+                "Commands",
             ]
         ),
     ])

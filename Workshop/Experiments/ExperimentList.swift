@@ -5,7 +5,10 @@ import Tool
 /// All experiments, those of the debate first and in its order.
 enum ExperimentList {
     static let debate: [any Experiment] = [
-        KernelSizeExperiment(), PortabilityExperiment(),
+        ReplicaExperiment(),
+        KernelSizeExperiment(),
+        PortabilityExperiment(),
+        DensityExperiment(),
     ]
     static let all: [any Experiment] = debate + BenchmarkExperiment.all
 
