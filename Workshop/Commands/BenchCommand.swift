@@ -8,6 +8,6 @@ struct BenchCommand: ParsableCommand {
         commandName: "bench", abstract: "Measures the system on the emulator, in instructions.",
         subcommands: [
             BenchPrimitivesCommand.self, BenchEfficiencyCommand.self, BenchMemoryCommand.self,
-            BenchRealtimeCommand.self, BenchEntriesCommand.self, BenchDiskCommand.self,
+            BenchRealtimeCommand.self, BenchEntriesCommand.self, BenchDiskCommand.self, BenchXenCommand.self,
         ])
 }
