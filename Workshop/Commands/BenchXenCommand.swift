@@ -11,8 +11,14 @@ struct BenchXenCommand: ParsableCommand {
             Debian's kernel is the same as for all other machines.
             """, shouldDisplay: false)
 
-    @Option(help: "The commands to run in the first domain.")
-    var script: String
+    @Option(help: "Run these commands in the first domain, and measure nothing.")
+    var script: String?
+
+    @Flag(help: "Print JSON instead of a table.")
+    var json = false
+
+    @Option(help: "What to measure, separated by commas: primitives, start, workload, requests.")
+    var parts = "primitives,start,workload,requests"
 
     @Option(help: "The number of cores of the board.")
     var cores = 1
@@ -21,8 +27,23 @@ struct BenchXenCommand: ParsableCommand {
     var timeout = 900
 
     func run() throws {
-        let board = XenBoard(workspace: try Workspace.current(), cores: cores)
-        let domain = XenDomain(name: "small", script: "free -m; cat /proc/interrupts")
-        _ = try board.run(script: script, domains: [domain], timeout: .seconds(timeout)) { print($0) }
+        let workspace = try Workspace.current()
+        if let script {
+            let domain = XenDomain(name: "small", script: "free -m; cat /proc/interrupts")
+            let board = XenBoard(workspace: workspace, cores: cores)
+            _ = try board.run(script: script, domains: [domain], timeout: .seconds(timeout)) { print($0) }
+            return
+        }
+        var rows: [BenchRow] = []
+        for part in parts.split(separator: ",") {
+            switch part {
+            case "primitives": rows += try XenPrimitives(workspace: workspace, timeout: .seconds(timeout)).rows()
+            case "start": rows += try XenStart(workspace: workspace, timeout: .seconds(timeout)).rows()
+            case "workload": rows += try XenWorkload(workspace: workspace, timeout: .seconds(timeout)).rows()
+            case "requests": rows += try XenRequests(workspace: workspace, timeout: .seconds(timeout)).rows()
+            default: throw ValidationError("--parts takes primitives, start, workload and requests")
+            }
+        }
+        print(try json ? BenchRow.json(rows) : BenchRow.table(rows))
     }
 }

@@ -18,9 +18,6 @@ struct XenBoard {
 
     /// The name of the run and of its console.
     static let name = "xen"
-    /// The bytes from the start of RAM where Xen's code lies, for plugins. QEMU loads it there, and it stays.
-    static let codeOfXen: Range<UInt64> = 2 << 20..<4 << 20
-
     /// Places in RAM beyond the device tree, which QEMU puts 128 MiB from the start, and below the first domain.
     private static let (placeOfKernel, placeOfInitrd) = (0x5000_0000, 0x5400_0000)
 
@@ -33,11 +30,11 @@ struct XenBoard {
     ///   - domains: the domains that the script may start.
     ///   - files: further files in the first domain's root folder, all executable.
     ///   - heard: receives each line as it comes, without the time.
-    /// - Returns: the lines that the script has printed.
+    /// - Returns: the lines that the script has printed, and where Xen and the first domain lie in RAM.
     func run(
         script: String, domains: [XenDomain] = [], files: [String: Data] = [:], timeout: Duration,
         heard: (String) -> Void = { _ in }
-    ) throws -> [String] {
+    ) throws -> XenRun {
         let packages = XenPackages(workspace: workspace)
         try packages.prepare()
         let drivers = try XenDrivers(workspace: workspace)
@@ -79,9 +76,9 @@ struct XenBoard {
         ]
     }
 
-    private func archive(_ script: String, _ domains: [XenDomain], _ files: [String: Data], _ drivers: XenDrivers) throws
-        -> Data
-    {
+    private func archive(
+        _ script: String, _ domains: [XenDomain], _ files: [String: Data], _ drivers: XenDrivers
+    ) throws -> Data {
         var archive = CpioArchive()
         archive.add(directory: "modules")
         for (name, contents) in try drivers.modules(XenDrivers.ofFirstDomain) {
@@ -125,20 +122,25 @@ struct XenBoard {
 
         """
 
-    private func listen(to session: Session, timeout: Duration, heard: (String) -> Void) throws -> [String] {
+    private func listen(to session: Session, timeout: Duration, heard: (String) -> Void) throws -> XenRun {
         defer { session.end() }
         let deadline = ContinuousClock.now + timeout
         let log = session.files.log(ofConsole: Self.name).shortPath
-        var lines: [String]?
+        var run = XenRun()
+        var hasBegun = false
         while ContinuousClock.now < deadline {
             for event in session.wait(timeout: deadline - .now) {
                 switch event {
                 case .line(_, let text):
                     let line = text.split(separator: "\(Self.name): ", maxSplits: 1).last.map(String.init) ?? ""
-                    if line.contains(Self.end), let lines { return lines }
-                    lines?.append(line)
-                    if lines != nil { heard(line) }
-                    if line.contains(Self.begin) { lines = [] }
+                    if line.contains(Self.end), hasBegun { return run }
+                    if hasBegun {
+                        run.lines.append(line)
+                        heard(line)
+                    } else {
+                        run.hear(line)
+                    }
+                    if line.contains(Self.begin) { hasBegun = true }
                 case .ended: throw Failure("the board with Xen went off too early", remedy: "look at \(log)")
                 case .output, .readable: break
                 }
@@ -147,5 +149,38 @@ struct XenBoard {
         throw Failure(
             "the script on Xen did not end in time", remedy: "allow more by --timeout, or look at \(log)",
             status: ExitStatus.timeout)
+    }
+}
+
+/// The result of a run of Xen.
+struct XenRun {
+    /// The lines that the script printed.
+    var lines: [String] = []
+    /// The bytes from the start of RAM where Xen's code is, and those that the first domain has. Addresses of this
+    /// domain are those of the board.
+    private(set) var (hypervisor, firstDomain) = (UInt64(0)..<0, UInt64(0)..<0)
+
+    private static let startOfRAM: UInt64 = 0x4000_0000
+
+    /// The bytes for which Xen maps its own image (Xen's arch/arm/include/asm/config.h).
+    private static let sizeOfXen: UInt64 = 2 << 20
+
+    /// Learns the places from Xen's own messages. For grants, Xen gives the first domain addresses at which it has the
+    /// beginning of its own code.
+    mutating func hear(_ line: String) {
+        if let range = Self.range(in: line, behind: "Grant table range: ") {
+            hypervisor = range.lowerBound..<range.lowerBound + Self.sizeOfXen
+        }
+        if let range = Self.range(in: line, behind: "BANK[0] ") { firstDomain = range }
+    }
+
+    /// Returns the range in `0xSTART-0xEND`, from the start of RAM.
+    static func range(in line: String, behind mark: String) -> Range<UInt64>? {
+        guard let start = line.firstRange(of: mark)?.upperBound,
+            let match = line[start...].firstMatch(of: /0x([0-9a-f]+)-0x([0-9a-f]+)/),
+            let lower = UInt64(match.1, radix: 16), let upper = UInt64(match.2, radix: 16),
+            startOfRAM <= lower, lower < upper
+        else { return nil }
+        return lower - startOfRAM..<upper - startOfRAM
     }
 }

@@ -8,15 +8,18 @@ struct XenDomain {
     var memory = 128
     var cpus = 1
     /// The commands of its shell. The domain goes off behind them.
-    var script: String
+    var script = ""
     /// Further files of its initial file system, all executable.
     var files: [String: Data] = [:]
     /// The disk of the first domain that this domain has as `/dev/xvda`, or nil for none.
     var disk: String?
-    /// True if the script is the first process itself. No module is loaded then, and `files` has `measure`.
-    var isDirect = false
+    /// The arguments of the file `measure`, if that is a program to be the first process in the place of the script, or
+    /// nil.
+    var directArguments: String?
 
-    private var commandLine: String { "console=hvc0 quiet kpti=off" + (isDirect ? " rdinit=/measure set" : "") }
+    private var commandLine: String {
+        "console=hvc0 quiet kpti=off" + (directArguments.map { " rdinit=/measure \($0)" } ?? "")
+    }
 
     /// The file for `xl create` (xl.cfg(5)).
     var configuration: String {
@@ -35,7 +38,7 @@ struct XenDomain {
         for (path, contents) in files.sorted(by: { $0.key < $1.key }) {
             archive.add(file: path, contents: contents, permissions: 0o755)
         }
-        guard !isDirect else { return archive.finished() }
+        guard directArguments == nil else { return archive.finished() }
         let text = """
             #!/bin/sh
             export PATH=/bin
