@@ -28,9 +28,8 @@ import Testing
         (
             "Workshop",
             [
-                "Support", "Checks", "Bench", "Bench/Requests", "Bench/Fio", "Bench/DebianBoot", "Bench/Snapshots",
-                "Bench/Machines", "Mutants", "Testing",
-                "Commands",
+                "Support", "Checks", "Results", "Bench", "Bench/Requests", "Bench/Fio", "Bench/DebianBoot",
+                "Bench/Snapshots", "Bench/Machines", "Experiments", "Mutants", "Testing", "Commands",
             ]
         ),
     ])

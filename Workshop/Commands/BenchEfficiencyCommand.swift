@@ -20,23 +20,8 @@ struct BenchEfficiencyCommand: ParsableCommand {
     var timeout = 300
 
     func run() throws {
-        let workspace = try Workspace.current()
-        let file = workspace.root.appendingPathComponent("Benchmarks/systems/efficiency.yaml")
-        let manifest = try Manifest.load(path: file.path)
-        guard let described = manifest.machines.first else { throw Failure("\(file.path) describes no machine") }
-        let machine = try LinuxWorkload(workspace: workspace).added(to: described)
-        let runner = WorkloadRunner(
-            workspace: workspace, manifest: manifest, machine: machine, timeout: .seconds(timeout))
-        let bare = try runner.run("set", isBare: true)
-        let set = try runner.run("set")
-        let boot = try runner.run("boot")
-        let calls = try runner.run("calls")
-        let rows =
-            WorkloadRun.comparison(of: set, with: bare)
-            + boot.exits.map { BenchRow("exits.boot.\($0.name)", $0.value, unit: "exits") }
-            + WorkloadRun.difference(calls, boot).map {
-                BenchRow("exits.million-getppid.\($0.name)", $0.value, unit: "exits")
-            }
+        let benchmark = EfficiencyBenchmark(workspace: try Workspace.current())
+        let rows = try benchmark.rows(timeout: .seconds(timeout))
         print(try json ? BenchRow.json(rows) : BenchRow.table(rows))
     }
 }

@@ -37,82 +37,10 @@ struct BenchMemoryCommand: ParsableCommand {
 
     func run() throws {
         let workspace = try Workspace.current()
-        if let machines { return try run(MachineCrowd(count: machines), in: workspace) }
-        let boot = try PreparedBoot(
-            system.manifest(in: workspace), workspace: workspace, options: BootOptions())
-        try print(rows(account(boot.start(workspace: workspace)), boot))
-    }
-
-    private func run(_ crowd: MachineCrowd, in workspace: Workspace) throws {
-        let folder = workspace.state.appendingPathComponent("machines-\(UUID().uuidString)")
-        try workspace.make(folder)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        var options = BootOptions(extraArguments: MachineCrowd.clock)
-        options.disks = folder
-        let manifest = try Manifest.load(path: crowd.write(to: folder).path)
-        var boot = try PreparedBoot(manifest, workspace: workspace, options: options)
-        let plugin = try EmulatorPlugin(workspace: workspace, name: "instructions", folder: "Instructions").build()
-        let executed = folder.appendingPathComponent("count")
-        boot.arguments += ["-plugin", "\(plugin.path),output=\(executed.path)"]
-        let rows = try Progress.step("Starting \(crowd.count) machines") {
-            let session = try boot.start(workspace: workspace)
-            defer { session.end() }
-            var figures: [WorkloadRun.Figure] = []
-            let starts = try crowd.starts(session, executed: executed, timeout: .seconds(timeout)) {
-                let found = WorkloadRun.pairs(in: $0, behind: Self.account)
-                if !found.isEmpty { figures = found }
-            }
-            return self.rows(figures, boot)
-                + [("first", starts.first), ("last", starts.last)].map {
-                    BenchRow("machines.\(crowd.count).\($0)", Double($1 ?? 0))
-                }
-        }
-        try print(rows)
-    }
-
-    private func print(_ rows: [BenchRow]) throws {
-        Swift.print(try json ? BenchRow.json(rows) : BenchRow.table(rows))
-    }
-
-    private func rows(_ figures: [WorkloadRun.Figure], _ boot: PreparedBoot) -> [BenchRow] {
-        let parts = split(figures, boot)
-        let outside = ["total", "free", "machines", "files"]
-        let beside = parts.filter { !outside.contains($0.name) }.reduce(0) { $0 + $1.value }
-        return (parts + [("beside", beside)]).map { BenchRow("memory.\($0.name)", $0.value, unit: "KiB") }
-    }
-
-    /// The beginning of root's line.
-    private static let account = "memory in KiB: "
-
-    /// Divides the figures that root cannot divide: memory of machines and components, and files and programs in the
-    /// image.
-    private func split(_ figures: [WorkloadRun.Figure], _ boot: PreparedBoot) -> [WorkloadRun.Figure] {
-        let (memory, files) = (Double(boot.machineMemory >> 10), Double((boot.machineFiles + 1023) >> 10))
-        return figures.flatMap { figure -> [WorkloadRun.Figure] in
-            switch figure.name {
-            case "image": [("files", files), ("programs", figure.value - files)]
-            case "extents": [("machines", memory), ("components", figure.value - memory)]
-            default: [figure]
-            }
-        }
-    }
-
-    /// Returns the pairs of root's line.
-    private func account(_ session: Session) throws -> [WorkloadRun.Figure] {
-        defer { session.end() }
-        let deadline = ContinuousClock.now + .seconds(timeout)
-        while ContinuousClock.now < deadline {
-            for event in session.wait(timeout: deadline - .now) {
-                switch event {
-                case .line(_, let text):
-                    let parts = WorkloadRun.pairs(in: text, behind: Self.account)
-                    if !parts.isEmpty { return parts }
-                case .ended: throw Failure("the board went off before root had built the system")
-                case .output, .readable: break
-                }
-            }
-        }
-        throw Failure(
-            "root did not build the system in time", remedy: "allow more by --timeout", status: ExitStatus.timeout)
+        let benchmark = MemoryBenchmark(workspace: workspace, timeout: .seconds(timeout))
+        let rows =
+            try machines.map { try benchmark.rows(of: MachineCrowd(count: $0)) }
+            ?? benchmark.rows(of: system.manifest(in: workspace))
+        print(try json ? BenchRow.json(rows) : BenchRow.table(rows))
     }
 }

@@ -1,0 +1,78 @@
+import ABI
+import Foundation
+import SystemImage
+import Tool
+
+/// Experiment 2: how much must every program on the board trust, and how much of it does a request use?
+struct KernelSizeExperiment: Experiment {
+    let name = "kernel"
+    let number: Int? = 2
+    let title = "minimal kernel: lines, objects, operations, attack surface, privileged instructions (Liedtke)"
+    let seconds = (quick: 30.0, whole: 90.0)
+
+    let hypotheses = [
+        Hypothesis.ratio(
+            "A kernel that is a monitor for machines at the same time is smaller than a microkernel that has grown "
+                + "support for machines.",
+            refutedIf: "Entente's kernel has more lines of code than seL4 in hypervisor mode.",
+            ("lines.kernel", .entente), over: ("lines.kernel", .seL4MCS), atMost: 1),
+        Hypothesis.ratio(
+            "Components and machines need no more entries into the kernel than a microkernel has calls and methods.",
+            refutedIf: "Entente has more entry points than seL4 has system calls and methods.",
+            ("surface.entry-points", .entente), over: ("surface.entry-points", .seL4MCS), atMost: 1),
+    ]
+
+    func measure(_ run: ExperimentRun) throws {
+        run.measure(.entente) {
+            addLines(to: run)
+            addSurface(to: run)
+            try addText(to: run)
+            try addPrivilegedInstructions(to: run)
+        }
+    }
+
+    private func count(_ run: ExperimentRun, _ name: String, _ value: Int, _ unit: String) {
+        run.add(name, .entente, [Double(value)], unit: unit, .count, software: ["entente"])
+    }
+
+    private func addLines(to run: ExperimentRun) {
+        func lines(_ folder: String) -> Int {
+            SourceLines.count(in: run.workspace.root.appendingPathComponent(folder))
+        }
+        count(run, "lines.kernel", lines("Kernel/Core") + lines("Kernel/AArch64"), "lines")
+        count(run, "lines.abi", lines("Kit/ABI"), "lines")
+        count(run, "lines.root", lines("Components/Root"), "lines")
+        count(run, "lines.monitor", lines("Components/Monitor") + lines("Machines/VirtualPlatform"), "lines")
+    }
+
+    private func addSurface(to run: ExperimentRun) {
+        let entries = AttackSurface.entryPoints
+        count(run, "surface.operations", AttackSurface.forms.count, "operations")
+        count(run, "surface.entry-points", entries, "entry points")
+        count(run, "surface.argument-words", entries * AttackSurface.argumentWords, "words")
+        let kinds = (UInt8(1)..<64).count { ObjectKind(rawValue: $0) != nil }
+        count(run, "surface.object-kinds", kinds, "kinds")
+    }
+
+    private func addText(to run: ExperimentRun) throws {
+        let kernel = try CrossBuild(workspace: run.workspace).program("Kernel", as: .kernel)
+        let sections = try Subprocess("readelf", ["-SW", kernel.path]).text()
+        guard let text = sections.firstMatch(of: /\s\.text\s+PROGBITS\s+\S+\s+\S+\s+([0-9a-f]+)/),
+            let size = Double("0x" + text.1)
+        else { throw Failure("the kernel's image has no .text section") }
+        run.add(
+            "text.kernel", .entente, [(size / 1024 * 10).rounded() / 10], unit: "KiB", .count, software: ["entente"])
+    }
+
+    /// The kernel's share of a request of 4 KiB to a whole disk.
+    private func addPrivilegedInstructions(to run: ExperimentRun) throws {
+        let benchmark = RequestBenchmark(
+            workspace: run.workspace, count: run.isQuick ? 100 : 1000, timeout: .seconds(900))
+        let (records, parts) = try benchmark.records(of: .whole, tasks: ["read1"])
+        guard let record = records.first else { throw Failure("no request was counted") }
+        let cost = RequestCost(record, parts: parts, requests: run.isQuick ? 100 : 1000)
+        for (name, value) in [("privileged.disk-read", cost["Kernel"]), ("whole.disk-read", cost.total)] {
+            run.add(name, .entente, [value.rounded()], cpu: "neoverse-n1", software: ["entente", "qemu", "linux"])
+        }
+    }
+}
