@@ -11,7 +11,7 @@ package struct XenDrivers {
     ]
     /// The modules of another domain. Debian has built the console and the store into the kernel, which blocks all
     /// hypercalls of programs in such a domain.
-    package static let ofGuest = ["xenfs.ko", "xen-evtchn.ko", "xen-gntdev.ko", "xen-gntalloc.ko", "xen-blkfront.ko"]
+    package static let ofGuest = ["xen-evtchn.ko", "xen-gntdev.ko", "xen-gntalloc.ko", "xen-blkfront.ko"]
     static var names: [String] { ofFirstDomain + ofGuest.filter { !ofFirstDomain.contains($0) } }
 
     package let kernel: URL

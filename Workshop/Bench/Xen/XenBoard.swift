@@ -70,9 +70,8 @@ struct XenBoard {
     private static func arguments(disk: URL) -> [String] {
         [
             "-icount", "shift=0,sleep=on", "-seed", "1", "-global", "virtio-mmio.force-legacy=false",
-            "-object", "iothread,id=disks",
-            "-drive", "if=none,id=data,file=\(disk.path),format=raw,cache=none,aio=native",
-            "-device", "virtio-blk-device,drive=data,iothread=disks,iommu_platform=on",
+            "-drive", "if=none,id=data,file=\(disk.path),format=raw,discard=unmap,cache=writeback",
+            "-device", "virtio-blk-device,drive=data,iommu_platform=on",
         ]
     }
 

@@ -43,7 +43,6 @@ struct XenDomain {
             #!/bin/sh
             export PATH=/bin
             for module in \(XenDrivers.ofGuest.joined(separator: " ")); do insmod /modules/$module; done
-            mount -t xenfs xenfs /proc/xen
             \(disk == nil ? ":" : "while [ ! -b /dev/xvda ]; do usleep 1000; done")
             \(script)
             poweroff -f
