@@ -10,6 +10,6 @@ struct BenchCommand: ParsableCommand {
             BenchDebateCommand.self, BenchListCommand.self, BenchRunCommand.self, BenchReportCommand.self,
             BenchCompareCommand.self,
             BenchPrimitivesCommand.self, BenchEfficiencyCommand.self, BenchMemoryCommand.self,
-            BenchRealtimeCommand.self, BenchEntriesCommand.self, BenchDiskCommand.self,
+            BenchRealtimeCommand.self, BenchEntriesCommand.self, BenchDiskCommand.self, BenchXenCommand.self,
         ])
 }
