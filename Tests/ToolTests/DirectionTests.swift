@@ -29,7 +29,7 @@ import Testing
             "Workshop",
             [
                 "Support", "Checks", "Results", "Bench", "Bench/Requests", "Bench/Fio", "Bench/DebianBoot",
-                "Bench/Snapshots", "Bench/Machines", "Experiments", "Mutants", "Testing", "Commands",
+                "Bench/Snapshots", "Bench/Machines", "Bench/Services", "Experiments", "Mutants", "Testing", "Commands",
             ]
         ),
     ])
@@ -105,8 +105,9 @@ import Testing
             "ABI", "BlockStorage", "DiskControl", "DiskOrders", "DiskPool", "Entente", "RuntimeSupport",
         ],
         "Components/Control": ["Entente"],
+        "Components/Store": ["Entente", "ItemStore"],
         "Guests": ["GuestHardware", "GuestSupport", "HostileSupport", "DiskSupport"],
-        "Benchmarks": ["ABI", "Entente", "MachineMonitor", "RuntimeSupport"],
+        "Benchmarks": ["ABI", "Entente", "ItemStore", "LineLog", "MachineMonitor", "Marks", "RuntimeSupport"],
         "Tests/Programs": ["ABI", "Entente", "RuntimeSupport", "SerialConsole", "SerialDriver", "HarmWitness"],
         "Tests/Packages": ["Entente", "Exchange", "Hoarder", "Ledger", "Mishaps"],
         "Tool": ["ABI", "DiskOrders", "DiskPool", "SystemImage", "Tool", "Workshop"],
