@@ -8,6 +8,7 @@ enum ExperimentList {
         ReplicaExperiment(),
         KernelSizeExperiment(),
         TasksExperiment(),
+        ServiceExperiment(),
         PortabilityExperiment(),
         DensityExperiment(),
     ]
