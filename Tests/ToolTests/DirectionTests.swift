@@ -106,7 +106,7 @@ import Testing
         ],
         "Components/Control": ["Entente"],
         "Guests": ["GuestHardware", "GuestSupport", "HostileSupport", "DiskSupport"],
-        "Benchmarks": ["ABI", "Entente", "MachineMonitor", "RuntimeSupport"],
+        "Benchmarks": ["ABI", "Entente", "MachineMonitor", "Measuring", "RuntimeSupport"],
         "Tests/Programs": ["ABI", "Entente", "RuntimeSupport", "SerialConsole", "SerialDriver", "HarmWitness"],
         "Tests/Packages": ["Entente", "Exchange", "Hoarder", "Ledger", "Mishaps"],
         "Tool": ["ABI", "DiskOrders", "DiskPool", "SystemImage", "Tool", "Workshop"],
