@@ -9,6 +9,7 @@ let programs: KeyValuePairs<String, [Target.Dependency]> = [
     "Primitives": [],
     "StartTime": [],
     "TestMonitor": [.product(name: "MachineMonitor", package: "Components")],
+    "Turns": [],
 ]
 
 let package = Package(
