@@ -11,6 +11,7 @@ let programs: KeyValuePairs<String, [Target.Dependency]> = [
     "Transfers": ["Measuring"],
     "StartTime": [],
     "TestMonitor": [.product(name: "MachineMonitor", package: "Components")],
+    "Turns": [],
 ]
 
 let package = Package(

@@ -10,7 +10,9 @@ enum ExperimentList {
         IPCExperiment(),
         TasksExperiment(),
         ServiceExperiment(),
+        LiabilityExperiment(),
         PortabilityExperiment(),
+        RecoveryExperiment(),
         DensityExperiment(),
     ]
     static let all: [any Experiment] = debate + BenchmarkExperiment.all
