@@ -28,9 +28,9 @@ import Testing
         (
             "Workshop",
             [
-                "Support", "Checks", "Results", "Bench", "Bench/Requests", "Bench/Machines", "Bench/KVM", "Bench/Fio",
-                "Bench/DebianBoot", "Bench/Snapshots", "Bench/Replica", "Experiments", "Page", "Mutants", "Testing",
-                "Commands",
+                "Support", "Checks", "Results", "Bench", "Bench/Requests", "Bench/Machines", "Bench/KVM", "Bench/Xen",
+                "Bench/Fio", "Bench/DebianBoot", "Bench/Snapshots", "Bench/Replica", "Bench/Services",
+                "Bench/Transfers", "Bench/Faults", "Experiments", "Page", "Mutants", "Testing", "Commands",
             ]
         ),
     ])
