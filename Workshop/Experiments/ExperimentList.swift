@@ -11,6 +11,7 @@ enum ExperimentList {
         TasksExperiment(),
         ServiceExperiment(),
         LiabilityExperiment(),
+        NeighboursExperiment(),
         PortabilityExperiment(),
         RecoveryExperiment(),
         DensityExperiment(),
