@@ -39,8 +39,11 @@ struct IPCExperiment: Experiment {
         run.measure(.entente) {
             let rows = try BenchSystem(workspace: run.workspace, path: "debate/ipc.yaml").rows(timeout: .seconds(300))
             run.add(rows.map(IPCExperiment.withUnit), of: .entente, cpu: cpu)
-            let events = BenchSystem(workspace: run.workspace, path: "primitives/4-events.yaml")
-            run.add(try events.rows(timeout: .seconds(300)), of: .entente, cpu: cpu)
+            // The prices of the mechanisms that machines use.
+            for path in ["primitives/1-exits.yaml", "primitives/4-events.yaml", "debate/binding.yaml"] {
+                let rows = try BenchSystem(workspace: run.workspace, path: path).rows(timeout: .seconds(300))
+                run.add(rows.filter { IPCExperiment.mechanisms.contains($0.name) }, of: .entente, cpu: cpu)
+            }
         }
         run.measure(.native) {
             let rows = try LinuxTransfers(workspace: run.workspace).rows(timeout: .seconds(600))
@@ -49,6 +52,10 @@ struct IPCExperiment: Experiment {
                 software: ["linux", "qemu"])
         }
     }
+
+    private static let mechanisms: Set = [
+        "exit.hypercall", "exit.mmio", "event.machine-round-trip", "bound.doorbell", "bound.interrupt",
+    ]
 
     /// Gives the unit to a row of a program, which prints numbers alone.
     static func withUnit(_ row: BenchRow) -> BenchRow {
