@@ -12,6 +12,7 @@ let programs: KeyValuePairs<String, [Target.Dependency]> = [
     "Bindings": ["Measuring"],
     "StartTime": [],
     "TestMonitor": [.product(name: "MachineMonitor", package: "Components")],
+    "Turns": [],
 ]
 
 let package = Package(

@@ -6,9 +6,14 @@ import Tool
 struct LinuxWorkload {
     let workspace: Workspace
     /// The name of the program, of its main source, and of its file in the machine's root folder.
-    var name = "workload"
+    let name: String
     /// The names of its other sources: of C without the ending, others with it.
-    var parts = ["output"]
+    let parts: [String]
+
+    init(workspace: Workspace, name: String = "workload", parts: [String]? = nil) {
+        (self.workspace, self.name) = (workspace, name)
+        self.parts = parts ?? (name == "workload" ? ["work", "memory", "storage", "crew", "output"] : ["output"])
+    }
 
     /// Builds the program.
     ///
