@@ -23,7 +23,8 @@ struct BindingExperiment: Experiment {
             refutedIf: "To copy 4 KiB into the window takes more instructions than to map a page and unmap it.",
             ("bound.window.4096", .entente), over: ("checked.window.4096", .entente), atMost: 1),
         Hypothesis(
-            claim: "A ring with a window has paid for itself after at most 100 items of 4 KiB, against calls with a lease.",
+            claim: "A ring with a window has paid for itself after at most 100 items of 4 KiB, against calls with a "
+                + "lease.",
             refutation: "The ring has not paid for itself after 100 items, or never.", test: ringPays),
     ]
 
@@ -33,7 +34,8 @@ struct BindingExperiment: Experiment {
         guard let uses = result["payback.ring.4096", .entente] else {
             return .refuted("never, because a use of the ring takes \(Figure.text(-saving.value)) instructions more")
         }
-        return uses.value <= 100 ? .holds("\(Figure.text(uses.value)) uses") : .refuted("\(Figure.text(uses.value)) uses")
+        let text = "\(Figure.text(uses.value)) uses"
+        return uses.value <= 100 ? .holds(text) : .refuted(text)
     }
 
     func measure(_ run: ExperimentRun) throws {
