@@ -11,6 +11,7 @@ enum ExperimentList {
         TasksExperiment(),
         ServiceExperiment(),
         LiabilityExperiment(),
+        BindingExperiment(),
         NeighboursExperiment(),
         PortabilityExperiment(),
         RecoveryExperiment(),
