@@ -98,6 +98,7 @@ static void run_task(const struct row *task, int processors)
 static void run_crew_tasks(int processors)
 {
     static const struct row across = {"pipe-across", play_across_processors, 4000};
+    prepare_files();
     for (size_t i = 0; i < LENGTH(crew_tasks); i++)
         run_task(&crew_tasks[i], processors);
     /* The other process of this task is on the second processor, and the crew is a single process. */
@@ -134,6 +135,16 @@ static int is_same(const char *left, const char *right)
     return *left == *right;
 }
 
+/* Waits until Linux has random numbers. Before that, each system call costs more, because Linux then makes the random
+   place of its stack in a slower way. Most machines get a seed with their device tree, and do not wait. */
+static void await_random_numbers(void)
+{
+    enum { SYS_getrandom = 278 };
+    uint64_t number;
+    if (system_call3((enum system_call)SYS_getrandom, (long)&number, sizeof number, 0) != sizeof number)
+        fail("get a random number");
+}
+
 /* Runs as process 1, which the kernel starts when it has booted. Prints the time since the machine's reset, performs
    the work that the argument names, and turns the machine off. `numbers` are the arguments behind it. */
 __attribute__((noreturn)) static void run_as_init(const char *argument, const uint64_t numbers[2], uint64_t arrival)
@@ -142,6 +153,7 @@ __attribute__((noreturn)) static void run_as_init(const char *argument, const ui
     write_text("workload: boot ");
     write_tenths(arrival * (10000000000 / counter_frequency()));
     write_text("\n");
+    await_random_numbers();
     if (is_same(argument, "set"))
         run_set();
     if (is_same(argument, "calls"))

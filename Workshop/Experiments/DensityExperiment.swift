@@ -7,7 +7,7 @@ struct DensityExperiment: Experiment {
     let name = "density"
     let number: Int? = 12
     let title = "density and start: instructions and memory of the first and of one more machine"
-    let seconds = (quick: 60.0, whole: 180.0)
+    let seconds = (quick: 30.0, whole: 180.0)
 
     /// The RAM of each machine, in KiB.
     private static let machineMemory = 65536.0
@@ -32,7 +32,7 @@ struct DensityExperiment: Experiment {
     ]
 
     func measure(_ run: ExperimentRun) throws {
-        let count = run.isQuick ? 3 : 8
+        let count = run.isQuick ? 2 : 8
         run.measure(.native) {
             add(run, "start.first", .native, try MachineStart(workspace: run.workspace).instructions())
         }
