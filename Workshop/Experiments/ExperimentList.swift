@@ -7,6 +7,7 @@ enum ExperimentList {
     static let debate: [any Experiment] = [
         ReplicaExperiment(),
         KernelSizeExperiment(),
+        TasksExperiment(),
         PortabilityExperiment(),
         DensityExperiment(),
     ]
