@@ -19,7 +19,8 @@ struct ReplicaRun {
     private(set) var exits: [String: Double] = [:]
 
     mutating func hear(_ line: String) {
-        if let start = line.firstRange(of: "task: ")?.upperBound, let name = line[start...].split(separator: " ").first {
+        if let start = line.firstRange(of: "task: ")?.upperBound, let name = line[start...].split(separator: " ").first
+        {
             let pairs = WorkloadRun.pairs(in: line, behind: "task: \(name) ")
             if let count = pairs.first(where: { $0.name == "count" }) {
                 tasks.append(Task(name: String(name), count: count.value))
