@@ -102,8 +102,8 @@ import Testing
         let (found, _) = PageFigures(results: results, experiment: "e").figures("move")
         let lines = Plot(kind: .lines, identifier: "p", title: "It's", figures: found, labels: [:]).script
         #expect(lines.contains("64.0 300.0\n4096.0 1200.0") && lines.contains("Xen: move") && lines.contains("It’s"))
-        let bars = Plot(kind: .bars, identifier: "p", title: "T", figures: found, labels: [:]).script
-        #expect(bars.contains("\"move.4096\" NaN"))
+        let dots = Plot(kind: .dots, identifier: "p", title: "T", figures: found, labels: [:]).script
+        #expect(dots.contains("set ytics ('move.64' 0, 'move.4096' -1)") && dots.contains("300.0 0\n1200.0 -1\nEOD"))
         let svg = Plot.adapted("<svg><title>T</title><path stroke='rgb(  1,   2,   3)'/></svg>")
         #expect(svg.contains("stroke='currentColor'") && svg.contains("prefers-color-scheme:dark"))
     }

@@ -7,8 +7,12 @@ enum ExperimentList {
     static let debate: [any Experiment] = [
         ReplicaExperiment(),
         KernelSizeExperiment(),
+        IPCExperiment(),
         TasksExperiment(),
+        ServiceExperiment(),
+        LiabilityExperiment(),
         PortabilityExperiment(),
+        RecoveryExperiment(),
         DensityExperiment(),
     ]
     static let all: [any Experiment] = debate + BenchmarkExperiment.all

@@ -54,7 +54,7 @@ struct DebatePage {
             return HypothesisList(
                 hypotheses: experiment?.hypotheses ?? [], result: experiment.flatMap { results[$0.name] }
             ).markdown
-        case "bars", "lines": return try plot(words, figures, labels)
+        case "dots", "lines": return try plot(words, figures, labels)
         case "experiments":
             return try ExperimentList.debate.map { try section($0) }.joined(separator: "\n\n")
         case "contents": return contents
@@ -67,7 +67,7 @@ struct DebatePage {
         }
     }
 
-    /// `{{bars IDENTIFIER PREFIX… : TITLE}}`, or the same with `lines`.
+    /// `{{dots IDENTIFIER PREFIX… : TITLE}}`, or the same with `lines`.
     private mutating func plot(_ words: [String], _ figures: PageFigures, _ labels: [String: String]) throws -> String {
         guard let kind = Plot.Kind(rawValue: words[0]), let colon = words.firstIndex(of: ":"), colon > 2 else {
             throw Failure(

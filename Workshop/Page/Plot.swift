@@ -2,12 +2,12 @@ import Foundation
 import SystemImage
 import Tool
 
-/// A plot that a text asks for: bars for the figures of several subjects, or lines over a number at the end of names.
+/// A plot that a text asks for: a dot for each figure of several subjects, or lines over a number at the end of names.
 ///
 /// gnuplot draws it as SVG. Its ink is the colour of the text around it, so that it is readable on light and on dark
 /// pages.
 struct Plot {
-    enum Kind: String { case bars, lines }
+    enum Kind: String { case dots, lines }
 
     let kind: Kind
     /// The name of the file without its extension.
@@ -18,57 +18,77 @@ struct Plot {
 
     /// The colours of the series, which differ in lightness too.
     private static let colours = ["#3b82c4", "#e08a2e", "#4da167", "#a86bc4", "#c45a5a", "#8b8f96", "#b8a13a"]
+    /// Filled shapes of gnuplot, so that the series can be told apart without their colours.
+    private static let shapes = [7, 5, 9, 13, 11, 15, 6]
     /// A colour that nothing else has, in the place of the ink.
     private static let ink = "#010203"
 
     /// The commands for gnuplot, with the data in them.
     var script: String {
-        let series = kind == .bars ? barSeries : lineSeries
-        let blocks = series.enumerated().map {
-            "$data\($0.offset) << EOD\n\($0.element.rows.joined(separator: "\n"))\nEOD"
+        let series = kind == .dots ? dotSeries : lineSeries
+        let blocks = series.enumerated().map { index, one in
+            "$data\(index) << EOD\n\(one.rows.joined(separator: "\n"))\nEOD"
         }
-        let height = kind == .bars ? 180 + 22 * series.count * (series.first?.rows.count ?? 1) / 2 : 420
-        let style =
-            kind == .bars
-            ? "set style data histograms\nset style histogram clustered gap 1\nset style fill solid 0.9 noborder\n"
-                + "set boxwidth 0.9\nset xtics rotate by -30 scale 0\nset logscale y\n"
-            : "set logscale xy\nset key left top\n"
         let plots = series.enumerated().map { index, one in
-            let colour = Self.colours[index % Self.colours.count]
-            let key = one.title.replacing("'", with: "’")
-            return kind == .bars
-                ? "$data\(index) using 2:xtic(1) title '\(key)' linecolor rgb '\(colour)'"
-                : "$data\(index) using 1:2 with linespoints title '\(key)' linewidth 2 pointtype 7 pointsize 0.5 "
-                    + "linecolor rgb '\(colour)'"
+            let style = kind == .dots ? "points" : "linespoints linewidth 2"
+            return "$data\(index) using 1:2 with \(style) pointtype \(Self.shapes[index % Self.shapes.count]) "
+                + "pointsize \(kind == .dots ? 1.1 : 0.6) linecolor rgb '\(Self.colours[index % Self.colours.count])' "
+                + "title '\(Self.quoted(one.title))'"
         }
         return """
-            set terminal svg size 820,\(min(max(height, 360), 900)) dynamic font 'sans-serif,13' name '\(identifier)'
+            set terminal svg size 820,\(height) dynamic font 'sans-serif,13'
             set border 3 linecolor rgb '\(Self.ink)'
             set tics textcolor rgb '\(Self.ink)' nomirror
-            set key textcolor rgb '\(Self.ink)' outside top horizontal
-            set grid ytics linecolor rgb '#8b8f96' linewidth 0.4
-            set title '\(title.replacing("'", with: "’"))' textcolor rgb '\(Self.ink)'
-            set ylabel '\(figures.first?.unit ?? "")' textcolor rgb '\(Self.ink)'
-            set format y '%.0s %c'
-            \(style)\(blocks.joined(separator: "\n"))
+            set key textcolor rgb '\(Self.ink)' outside top center horizontal
+            set title '\(Self.quoted(title))' textcolor rgb '\(Self.ink)'
+            \(axes)
+            \(blocks.joined(separator: "\n"))
             plot \(plots.joined(separator: ", \\\n     "))
 
             """
     }
 
+    private static func quoted(_ text: String) -> String { text.replacing("'", with: "’") }
+
+    private var height: Int { kind == .dots ? 130 + 26 * names.count : 440 }
+
+    private var axes: String {
+        let unit = Self.quoted(figures.first?.unit ?? "")
+        guard kind == .dots else {
+            return """
+                set logscale xy
+                set format xy '%.0s %c'
+                set grid linecolor rgb '#8b8f96' linewidth 0.4
+                set ylabel '\(unit)' textcolor rgb '\(Self.ink)'
+                """
+        }
+        let tics = names.enumerated().map { "'\(Self.quoted(labels[$1] ?? $1))' \(-$0)" }
+        return """
+            set logscale x
+            set format x '%.0s %c'
+            set grid xtics ytics linecolor rgb '#8b8f96' linewidth 0.4
+            set ytics (\(tics.joined(separator: ", ")))
+            set yrange [\(-names.count):1]
+            set xlabel '\(unit)' textcolor rgb '\(Self.ink)'
+            """
+    }
+
     private typealias Series = (title: String, rows: [String])
 
-    /// A series for each subject, with a row for each name. A subject without a figure has a gap there.
-    private var barSeries: [Series] {
+    /// The names in their order, each once.
+    private var names: [String] {
         var names: [String] = []
         for figure in figures where !names.contains(figure.name) { names.append(figure.name) }
-        return Subject.allCases.compactMap { subject in
-            guard figures.contains(where: { $0.subject == subject }) else { return nil }
-            let rows = names.map { name in
-                let value = figures.first { $0.name == name && $0.subject == subject }?.value
-                return "\"\(labels[name] ?? name)\" \(value.map { "\($0)" } ?? "NaN")"
+        return names
+    }
+
+    /// A series for each subject: its figures over the lines of their names.
+    private var dotSeries: [Series] {
+        Subject.allCases.compactMap { subject in
+            let rows = names.enumerated().compactMap { line, name in
+                figures.first { $0.name == name && $0.subject == subject }.map { "\($0.value) \(-line)" }
             }
-            return (subject.title, rows)
+            return rows.isEmpty ? nil : (subject.title, rows)
         }
     }
 
@@ -111,7 +131,7 @@ struct Plot {
     static func adapted(_ svg: String) -> String {
         let style = "<style>svg{color:#1d2126}@media(prefers-color-scheme:dark){svg{color:#e4e7eb}}</style>"
         let coloured = svg.replacing(/rgb\(\s*1,\s*2,\s*3\)/, with: "currentColor")
-            .replacing(ink, with: "currentColor")
+            .replacing(ink, with: "currentColor").replacing(" color=\"black\"", with: "")
         guard let end = coloured.firstRange(of: "<title>")?.lowerBound else { return coloured }
         return coloured[..<end] + style + "\n" + coloured[end...]
     }
