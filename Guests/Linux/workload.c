@@ -9,6 +9,8 @@
                     (Benchmarks/Instructions). Prints `task: NAME count COUNT ticks TICKS` after each, and `task: end`.
                     Runs with different phases have the interrupts of the timer at different places of the work.
      disk 1 PHASE   the same for the tasks of `disk_tasks`
+     beat SECONDS   a sleep of 5 ms after the other. Prints `beat: begins`, and at the end `beat: longest US`, the longest
+                    time from one wake-up to the next.
      rest           nothing, until somebody turns the machine off
    Otherwise it turns the machine off at once. */
 #include "crew.h"
@@ -119,6 +121,23 @@ static void run_disk_tasks(void)
     write_text("task: end\n");
 }
 
+static void beat(uint64_t seconds)
+{
+    const uint64_t frequency = counter_frequency();
+    write_text("beat: begins\n");
+    const uint64_t start = read_counter();
+    uint64_t longest = 0;
+    for (uint64_t last = start; last - start < seconds * frequency;) {
+        pause_for(5);
+        uint64_t now = read_counter();
+        if (now - last > longest)
+            longest = now - last;
+        last = now;
+    }
+    const struct pair figures[] = {{"longest ", longest * 1000 / (frequency / 1000)}, {NULL, 0}};
+    write_pairs("beat: ", figures);
+}
+
 static void rest(void)
 {
     for (;;)
@@ -161,6 +180,8 @@ __attribute__((noreturn)) static void run_as_init(const char *argument, const ui
         run_crew_tasks((int)numbers[0]);
     if (is_same(argument, "disk"))
         run_disk_tasks();
+    if (is_same(argument, "beat"))
+        beat(numbers[0]);
     if (is_same(argument, "rest"))
         rest();
     power_off();
