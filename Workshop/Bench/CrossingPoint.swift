@@ -1,5 +1,5 @@
-/// The size of an item from which on one way to move data is no dearer than another, according to items of a few
-/// sizes.
+/// Finds the point from which on one way of doing some work is no dearer than another, according to measurements of a
+/// few sizes.
 enum CrossingPoint {
     /// Returns the least of the measured sizes from which on `second` is no dearer than `first`.
     ///
@@ -11,6 +11,23 @@ enum CrossingPoint {
         let sizes = first.keys.filter { second[$0] != nil }.sorted()
         guard let last = sizes.lastIndex(where: { first[$0, default: 0] < second[$0, default: 0] }) else { return nil }
         return last + 1 < sizes.count ? sizes[last + 1] : nil
+    }
+
+    /// Returns the smallest size of a batch from which on each larger one takes less than `limit` for one request.
+    ///
+    /// - Parameter costs: the costs of one request in batches, by their sizes.
+    /// - Returns: nil if even the largest batch takes as much.
+    static func batch(_ costs: [Int: Double], below limit: Double) -> Int? {
+        costs.keys.sorted(by: >).prefix { costs[$0].map { $0 < limit } ?? false }.last
+    }
+
+    /// Returns the share of hits above which a cache with costly misses takes less than a way that always costs the
+    /// same.
+    ///
+    /// - Returns: nil if the cache takes less, or more, at each share.
+    static func hits(hit: Double, miss: Double, constant: Double) -> Double? {
+        guard hit < constant, constant < miss else { return nil }
+        return (miss - constant) / (miss - hit)
     }
 }
 
