@@ -108,7 +108,10 @@ import Testing
         "Components/Control": ["Entente"],
         "Components/Store": ["Entente", "ItemStore"],
         "Guests": ["GuestHardware", "GuestSupport", "HostileSupport", "DiskSupport"],
-        "Benchmarks": ["ABI", "Entente", "ItemStore", "LineLog", "MachineMonitor", "Marks", "RuntimeSupport"],
+        "Benchmarks": [
+            "ABI", "Entente", "ItemStore", "LineLog", "MachineMonitor", "Marks", "Measuring",
+            "RuntimeSupport",
+        ],
         "Tests/Programs": ["ABI", "Entente", "RuntimeSupport", "SerialConsole", "SerialDriver", "HarmWitness"],
         "Tests/Packages": ["Entente", "Exchange", "Hoarder", "Ledger", "Mishaps"],
         "Tool": ["ABI", "DiskOrders", "DiskPool", "SystemImage", "Tool", "Workshop"],
