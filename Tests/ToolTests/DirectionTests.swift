@@ -29,7 +29,7 @@ import Testing
             "Workshop",
             [
                 "Support", "Checks", "Results", "Bench", "Bench/Requests", "Bench/Fio", "Bench/DebianBoot",
-                "Bench/Snapshots", "Bench/Machines", "Experiments", "Mutants", "Testing", "Commands",
+                "Bench/Snapshots", "Bench/Machines", "Bench/Xen", "Experiments", "Mutants", "Testing", "Commands",
             ]
         ),
     ])

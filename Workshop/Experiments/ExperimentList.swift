@@ -5,7 +5,7 @@ import Tool
 /// All experiments, those of the debate first and in its order.
 enum ExperimentList {
     static let debate: [any Experiment] = [KernelSizeExperiment()]
-    static let all: [any Experiment] = debate + BenchmarkExperiment.all
+    static let all: [any Experiment] = debate + [XenExperiment()] + BenchmarkExperiment.all
 
     /// Returns the experiments of these names, in their order.
     ///

@@ -10,6 +10,8 @@ struct XenBoard {
     var memory = 2048
     /// The RAM of the first domain in MiB.
     var memoryOfFirstDomain = 512
+    /// True if the first domain has one virtual CPU, which stays on core 0. Otherwise it has as many as the board.
+    var firstDomainIsOnCore0 = false
     /// The file of a disk that the first domain has as `/dev/vda`, or nil for none. An idle board then waits for its
     /// disk in the time of the host.
     var disk: URL?
@@ -18,6 +20,7 @@ struct XenBoard {
 
     /// The name of the run and of its console.
     static let name = "xen"
+    static let cpu = "neoverse-n1"
     /// Places in RAM beyond the device tree, which QEMU puts 128 MiB from the start, and below the first domain.
     private static let (placeOfKernel, placeOfInitrd) = (0x5000_0000, 0x5400_0000)
 
@@ -37,7 +40,7 @@ struct XenBoard {
     ) throws -> XenRun {
         let packages = XenPackages(workspace: workspace)
         try packages.prepare()
-        let drivers = try XenDrivers(workspace: workspace)
+        let drivers = try XenFiles(workspace: workspace)
         let folder = workspace.state.appendingPathComponent("xen-\(UUID().uuidString)")
         try workspace.make(folder)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -49,14 +52,15 @@ struct XenBoard {
         if let disk { options.extraArguments += Self.arguments(disk: disk) }
         let boot = try PreparedBoot(
             ownSystem: Self.name, boot: bootArguments(packages.hypervisor, drivers.kernel, initrd),
-            cpu: "neoverse-n1", cores: cores, memory: UInt64(memory) << 20, workspace: workspace, options: options)
+            cpu: Self.cpu, cores: cores, memory: UInt64(memory) << 20, workspace: workspace, options: options)
         return try listen(to: boot.start(workspace: workspace), timeout: timeout, heard: heard)
     }
 
     /// The arguments by which QEMU loads Xen, and tells it by the device tree where the kernel and the initial file
     /// system of the first domain are (docs/misc/arm/device-tree/booting.txt of Xen).
     private func bootArguments(_ hypervisor: URL, _ kernel: URL, _ initrd: URL) -> [String] {
-        let words = "console=dtuart dom0_mem=\(memoryOfFirstDomain)M dom0_max_vcpus=\(cores) bootscrub=0"
+        let cpus = firstDomainIsOnCore0 ? "1 dom0_vcpus_pin" : "\(cores)"
+        let words = "console=dtuart dom0_mem=\(memoryOfFirstDomain)M dom0_max_vcpus=\(cpus) bootscrub=0"
         return [
             "-nic", "none", "-kernel", hypervisor.path, "-append", words,
             "-device",
@@ -76,7 +80,7 @@ struct XenBoard {
     }
 
     private func archive(
-        _ script: String, _ domains: [XenDomain], _ files: [String: Data], _ drivers: XenDrivers
+        _ script: String, _ domains: [XenDomain], _ files: [String: Data], _ drivers: XenFiles
     ) throws -> Data {
         var archive = CpioArchive()
         archive.add(directory: "modules")
@@ -148,38 +152,5 @@ struct XenBoard {
         throw Failure(
             "the script on Xen did not end in time", remedy: "allow more by --timeout, or look at \(log)",
             status: ExitStatus.timeout)
-    }
-}
-
-/// The result of a run of Xen.
-struct XenRun {
-    /// The lines that the script printed.
-    var lines: [String] = []
-    /// The bytes from the start of RAM where Xen's code is, and those that the first domain has. Addresses of this
-    /// domain are those of the board.
-    private(set) var (hypervisor, firstDomain) = (UInt64(0)..<0, UInt64(0)..<0)
-
-    private static let startOfRAM: UInt64 = 0x4000_0000
-
-    /// The bytes for which Xen maps its own image (Xen's arch/arm/include/asm/config.h).
-    private static let sizeOfXen: UInt64 = 2 << 20
-
-    /// Learns the places from Xen's own messages. For grants, Xen gives the first domain addresses at which it has the
-    /// beginning of its own code.
-    mutating func hear(_ line: String) {
-        if let range = Self.range(in: line, behind: "Grant table range: ") {
-            hypervisor = range.lowerBound..<range.lowerBound + Self.sizeOfXen
-        }
-        if let range = Self.range(in: line, behind: "BANK[0] ") { firstDomain = range }
-    }
-
-    /// Returns the range in `0xSTART-0xEND`, from the start of RAM.
-    static func range(in line: String, behind mark: String) -> Range<UInt64>? {
-        guard let start = line.firstRange(of: mark)?.upperBound,
-            let match = line[start...].firstMatch(of: /0x([0-9a-f]+)-0x([0-9a-f]+)/),
-            let lower = UInt64(match.1, radix: 16), let upper = UInt64(match.2, radix: 16),
-            startOfRAM <= lower, lower < upper
-        else { return nil }
-        return lower - startOfRAM..<upper - startOfRAM
     }
 }

@@ -7,6 +7,8 @@ struct XenDomain {
     /// The RAM in MiB.
     var memory = 128
     var cpus = 1
+    /// The core of the board on which it runs, or nil for any.
+    var core: Int?
     /// The commands of its shell. The domain goes off behind them.
     var script = ""
     /// Further files of its initial file system, all executable.
@@ -28,12 +30,13 @@ struct XenDomain {
             "memory = \(memory)", "vcpus = \(cpus)", "extra = \"\(commandLine)\"", "on_poweroff = \"destroy\"",
             "on_crash = \"destroy\"",
         ]
+        if let core { lines.append("cpus = \"\(core)\"") }
         if let disk { lines.append("disk = [\"phy:\(disk),xvda,w\"]") }
         return lines.map { $0 + "\n" }.joined()
     }
 
     /// Returns its initial file system.
-    func initrd(_ drivers: XenDrivers) throws -> Data {
+    func initrd(_ drivers: XenFiles) throws -> Data {
         var archive = CpioArchive()
         for (path, contents) in files.sorted(by: { $0.key < $1.key }) {
             archive.add(file: path, contents: contents, permissions: 0o755)
