@@ -10,8 +10,6 @@ struct XenBoard {
     var memory = 2048
     /// The RAM of the first domain in MiB.
     var memoryOfFirstDomain = 512
-    /// True if the first domain has one virtual CPU, which stays on core 0. Otherwise it has as many as the board.
-    var firstDomainIsOnCore0 = false
     /// The file of a disk that the first domain has as `/dev/vda`, or nil for none. An idle board then waits for its
     /// disk in the time of the host.
     var disk: URL?
@@ -59,8 +57,7 @@ struct XenBoard {
     /// The arguments by which QEMU loads Xen, and tells it by the device tree where the kernel and the initial file
     /// system of the first domain are (docs/misc/arm/device-tree/booting.txt of Xen).
     private func bootArguments(_ hypervisor: URL, _ kernel: URL, _ initrd: URL) -> [String] {
-        let cpus = firstDomainIsOnCore0 ? "1 dom0_vcpus_pin" : "\(cores)"
-        let words = "console=dtuart dom0_mem=\(memoryOfFirstDomain)M dom0_max_vcpus=\(cpus) bootscrub=0"
+        let words = "console=dtuart dom0_mem=\(memoryOfFirstDomain)M dom0_max_vcpus=\(cores) bootscrub=0"
         return [
             "-nic", "none", "-kernel", hypervisor.path, "-append", words,
             "-device",

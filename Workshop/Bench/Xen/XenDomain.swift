@@ -7,8 +7,6 @@ struct XenDomain {
     /// The RAM in MiB.
     var memory = 128
     var cpus = 1
-    /// The core of the board on which it runs, or nil for any.
-    var core: Int?
     /// The commands of its shell. The domain goes off behind them.
     var script = ""
     /// Further files of its initial file system, all executable.
@@ -30,7 +28,6 @@ struct XenDomain {
             "memory = \(memory)", "vcpus = \(cpus)", "extra = \"\(commandLine)\"", "on_poweroff = \"destroy\"",
             "on_crash = \"destroy\"",
         ]
-        if let core { lines.append("cpus = \"\(core)\"") }
         if let disk { lines.append("disk = [\"phy:\(disk),xvda,w\"]") }
         return lines.map { $0 + "\n" }.joined()
     }
