@@ -17,7 +17,7 @@ enum ExperimentList {
         RecoveryExperiment(),
         DensityExperiment(),
     ]
-    static let all: [any Experiment] = debate + BenchmarkExperiment.all
+    static let all: [any Experiment] = debate + [XenExperiment()] + BenchmarkExperiment.all
 
     /// Returns the experiments of these names, in their order.
     ///
