@@ -29,7 +29,8 @@ import Testing
             "Workshop",
             [
                 "Support", "Checks", "Results", "Bench", "Bench/Requests", "Bench/Fio", "Bench/DebianBoot",
-                "Bench/Snapshots", "Bench/Machines", "Bench/Services", "Experiments", "Mutants", "Testing", "Commands",
+                "Bench/Snapshots", "Bench/Machines", "Bench/Services",
+                "Bench/Components", "Experiments", "Mutants", "Testing", "Commands",
             ]
         ),
     ])

@@ -70,7 +70,7 @@ struct ServiceExperiment: Experiment {
 
     /// Adds the processes of a machine, or of the same Linux on the bare board.
     private func addProcesses(of benchmark: ServiceBenchmark, _ subject: Subject, to run: ExperimentRun) throws {
-        for result in try benchmark.processes(isBare: subject == .native) {
+        for result in try benchmark.processes(isBare: subject == .native) where result.task.name != "start" {
             add("machine.\(result.task.name)", subject, result.cost.total, to: run, software: ["linux"])
         }
     }
