@@ -28,9 +28,10 @@ import Testing
         (
             "Workshop",
             [
-                "Support", "Checks", "Results", "Bench", "Bench/Requests", "Bench/Fio", "Bench/DebianBoot",
-                "Bench/Snapshots", "Bench/Machines", "Bench/Services",
-                "Bench/Components", "Experiments", "Mutants", "Testing", "Commands",
+                "Support", "Checks", "Results", "Bench", "Bench/Requests", "Bench/Machines", "Bench/KVM", "Bench/Xen",
+                "Bench/Fio", "Bench/DebianBoot", "Bench/Snapshots", "Bench/Replica", "Bench/Services",
+                "Bench/Components", "Bench/Transfers", "Bench/Faults", "Experiments", "Page", "Mutants", "Testing",
+                "Commands",
             ]
         ),
     ])

@@ -4,7 +4,18 @@ import Tool
 
 /// All experiments, those of the debate first and in its order.
 enum ExperimentList {
-    static let debate: [any Experiment] = [KernelSizeExperiment(), ServiceExperiment(), ComponentExperiment()]
+    static let debate: [any Experiment] = [
+        ReplicaExperiment(),
+        KernelSizeExperiment(),
+        IPCExperiment(),
+        TasksExperiment(),
+        ServiceExperiment(),
+        ComponentExperiment(),
+        LiabilityExperiment(),
+        PortabilityExperiment(),
+        RecoveryExperiment(),
+        DensityExperiment(),
+    ]
     static let all: [any Experiment] = debate + BenchmarkExperiment.all
 
     /// Returns the experiments of these names, in their order.
