@@ -30,7 +30,8 @@ import Testing
             [
                 "Support", "Checks", "Results", "Bench", "Bench/Requests", "Bench/Machines", "Bench/KVM", "Bench/Xen",
                 "Bench/Fio", "Bench/DebianBoot", "Bench/Snapshots", "Bench/Replica", "Bench/Services",
-                "Bench/Components", "Bench/Transfers", "Bench/Faults", "Experiments", "Page", "Mutants", "Testing",
+                "Bench/Components", "Bench/Transfers", "Bench/Faults", "Bench/Neighbours", "Experiments", "Page",
+                "Mutants", "Testing",
                 "Commands",
             ]
         ),
@@ -109,7 +110,10 @@ import Testing
         "Components/Control": ["Entente"],
         "Components/Store": ["Entente", "ItemStore"],
         "Guests": ["GuestHardware", "GuestSupport", "HostileSupport", "DiskSupport"],
-        "Benchmarks": ["ABI", "Entente", "ItemStore", "LineLog", "MachineMonitor", "Marks", "RuntimeSupport"],
+        "Benchmarks": [
+            "ABI", "Entente", "ItemStore", "LineLog", "MachineMonitor", "Marks", "Measuring",
+            "RuntimeSupport",
+        ],
         "Tests/Programs": ["ABI", "Entente", "RuntimeSupport", "SerialConsole", "SerialDriver", "HarmWitness"],
         "Tests/Packages": ["Entente", "Exchange", "Hoarder", "Ledger", "Mishaps"],
         "Tool": ["ABI", "DiskOrders", "DiskPool", "SystemImage", "Tool", "Workshop"],

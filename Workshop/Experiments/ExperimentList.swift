@@ -12,6 +12,8 @@ enum ExperimentList {
         ServiceExperiment(),
         ComponentExperiment(),
         LiabilityExperiment(),
+        BindingExperiment(),
+        NeighboursExperiment(),
         PortabilityExperiment(),
         RecoveryExperiment(),
         DensityExperiment(),

@@ -7,7 +7,7 @@ struct IPCExperiment: Experiment {
     let name = "ipc"
     let number: Int? = 3
     let title = "IPC for everything: control, data of 0 B to 1 MiB, delegation and revocation"
-    let seconds = (quick: 20.0, whole: 20.0)
+    let seconds = (quick: 25.0, whole: 150.0)
 
     let hypotheses = [
         Hypothesis.ratio(
@@ -39,8 +39,11 @@ struct IPCExperiment: Experiment {
         run.measure(.entente) {
             let rows = try BenchSystem(workspace: run.workspace, path: "debate/ipc.yaml").rows(timeout: .seconds(300))
             run.add(rows.map(IPCExperiment.withUnit), of: .entente, cpu: cpu)
-            let events = BenchSystem(workspace: run.workspace, path: "primitives/4-events.yaml")
-            run.add(try events.rows(timeout: .seconds(300)), of: .entente, cpu: cpu)
+            // The prices of the mechanisms that machines use.
+            for path in ["primitives/1-exits.yaml", "primitives/4-events.yaml", "debate/binding.yaml"] {
+                let rows = try BenchSystem(workspace: run.workspace, path: path).rows(timeout: .seconds(300))
+                run.add(rows.filter { IPCExperiment.mechanisms.contains($0.name) }, of: .entente, cpu: cpu)
+            }
         }
         run.measure(.native) {
             let rows = try LinuxTransfers(workspace: run.workspace).rows(timeout: .seconds(600))
@@ -48,7 +51,17 @@ struct IPCExperiment: Experiment {
                 rows + IPCExperiment.crossings(in: rows, of: ["pipe", "socket", "memory"]), of: .native, cpu: cpu,
                 software: ["linux", "qemu"])
         }
+        // Xen boots a whole Debian first, which a quick run has no time for.
+        guard !run.isQuick else { return }
+        run.measure(.xen) {
+            let rows = try XenPrimitives(workspace: run.workspace).rows()
+            run.add(XenTransfers.rows(of: rows), of: .xen, cpu: "neoverse-n1", software: ["xen", "linux", "qemu"])
+        }
     }
+
+    private static let mechanisms: Set = [
+        "exit.hypercall", "exit.mmio", "event.machine-round-trip", "bound.doorbell", "bound.interrupt",
+    ]
 
     /// Gives the unit to a row of a program, which prints numbers alone.
     static func withUnit(_ row: BenchRow) -> BenchRow {

@@ -37,7 +37,7 @@ struct XenBoard {
     ) throws -> XenRun {
         let packages = XenPackages(workspace: workspace)
         try packages.prepare()
-        let drivers = try XenDrivers(workspace: workspace)
+        let drivers = try XenKernel(workspace: workspace)
         let folder = workspace.state.appendingPathComponent("xen-\(UUID().uuidString)")
         try workspace.make(folder)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -76,7 +76,7 @@ struct XenBoard {
     }
 
     private func archive(
-        _ script: String, _ domains: [XenDomain], _ files: [String: Data], _ drivers: XenDrivers
+        _ script: String, _ domains: [XenDomain], _ files: [String: Data], _ drivers: XenKernel
     ) throws -> Data {
         var archive = CpioArchive()
         archive.add(directory: "modules")
