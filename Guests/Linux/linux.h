@@ -22,6 +22,7 @@ enum system_call {
     SYS_clock_nanosleep = 115,
     SYS_sched_setscheduler = 119,
     SYS_sched_setaffinity = 122,
+    SYS_sched_yield = 124,
     SYS_reboot = 142,
     SYS_prctl = 167,
     SYS_getpid = 172,

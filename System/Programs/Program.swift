@@ -11,10 +11,14 @@ public struct Program: Sendable {
         public var memorySize: UInt64
         /// The bits of `ABI.Rights`.
         public var rights: UInt8
+
+        package init(address: UInt64, data: Data, memorySize: UInt64, rights: UInt8) {
+            (self.address, self.data, self.memorySize, self.rights) = (address, data, memorySize, rights)
+        }
     }
 
     /// The segments by ascending address, at most four.
-    public let segments: [Segment]
+    public private(set) var segments: [Segment]
     public let entry: UInt64
     public let symbols: SymbolTable
     /// The size of each thread's stack in bytes; a multiple of 4 KiB.
@@ -30,6 +34,18 @@ public struct Program: Sendable {
     /// Makes a program without symbols. `SystemImageWriter` relies on the conditions that `init(elf:)` checks.
     init(segments: [Segment], entry: UInt64) {
         (self.segments, self.entry, symbols) = (segments, entry, SymbolTable())
+    }
+
+    /// Returns this program with other contents, for a trial that changes its instructions.
+    ///
+    /// - Parameter segments: at most four, by ascending address. One of them holds the entry.
+    package func withSegments(_ segments: [Segment]) throws(Failure) -> Program {
+        guard segments.count <= Self.maximumSegments else {
+            throw Self.unfit("it would have \(segments.count) segments, but \(Self.maximumSegments) are possible")
+        }
+        var changed = self
+        changed.segments = segments
+        return changed
     }
 
     /// Reads a program.

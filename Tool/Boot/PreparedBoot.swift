@@ -22,9 +22,10 @@ package struct PreparedBoot {
     /// - Parameters:
     ///   - entries: counts entries into the kernel; by default the counter that the environment asks for.
     ///   - keepsFiles: true to leave the image in the place of `build`, from which the caller boots it later.
+    ///   - change: changes the program of the tenant with this name before it goes into the image.
     package init(
         _ manifest: Manifest, workspace: Workspace, options: BootOptions, entries: EntryCounter? = nil,
-        keepsFiles: Bool = false
+        keepsFiles: Bool = false, changingPrograms change: @escaping (String, Program) throws -> Program = { $1 }
     ) throws {
         files = try RunFiles(manifest.name, workspace: workspace)
         // A second run of the system must not build anything before it is refused.
@@ -37,6 +38,7 @@ package struct PreparedBoot {
         } else {
             builder.terminal = TerminalMode.size
         }
+        builder.change = change
         builder.imageOfRun = keepsFiles ? nil : files.image
         let system = try builder.build()
         if let disks {

@@ -26,6 +26,8 @@ struct SystemBuilder {
     var renewsSeeds = true
     /// The size of the terminal at which the system will run.
     var terminal: TerminalSize?
+    /// Changes the program of the tenant with this name before it goes into the image.
+    var change: (String, Program) throws -> Program = { $1 }
     /// The place of the image, if it is that of a run.
     var imageOfRun: URL?
 
@@ -67,9 +69,11 @@ struct SystemBuilder {
             kernel: try cross.program(SystemBuilder.kernel, as: .kernel), root: try cross.program(manifest.root),
             driver: try cross.program(manifest.consoleDriver),
             tenants: try manifest.tenants.map { try programFile(of: $0, cross) })
-        let driver = Tenant(manifest.consoleDriverRestart, program: try program(files.driver))
+        var driver = Tenant(manifest.consoleDriverRestart, program: try program(files.driver))
+        driver.program = try change(driver.name, driver.program)
         let tenants = try zip(manifest.tenants, files.tenants).map {
             var tenant = try tenant($0, programFile: $1)
+            tenant.program = try change(tenant.name, tenant.program)
             tenant.place = manifest.places[$0.name]
             return tenant
         }

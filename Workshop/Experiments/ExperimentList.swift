@@ -4,7 +4,17 @@ import Tool
 
 /// All experiments, those of the debate first and in its order.
 enum ExperimentList {
-    static let debate: [any Experiment] = [KernelSizeExperiment()]
+    static let debate: [any Experiment] = [
+        ReplicaExperiment(),
+        KernelSizeExperiment(),
+        IPCExperiment(),
+        TasksExperiment(),
+        ServiceExperiment(),
+        LiabilityExperiment(),
+        PortabilityExperiment(),
+        RecoveryExperiment(),
+        DensityExperiment(),
+    ]
     static let all: [any Experiment] = debate + [XenExperiment()] + BenchmarkExperiment.all
 
     /// Returns the experiments of these names, in their order.

@@ -1,5 +1,6 @@
 import ABI
 @_spi(Kernel) import Entente
+import Measuring
 import RuntimeSupport
 
 // The stores of a machine at which the machine may not store. A guest in a space of its own executes this program's

@@ -1,0 +1,87 @@
+import Foundation
+import SystemImage
+import Tool
+
+/// Experiment 7: who stands still if a server dies, hangs or becomes slow?
+struct LiabilityExperiment: Experiment {
+    let name = "liability"
+    let number: Int? = 7
+    let title = "liability inversion: who stands still if a server is killed, hung or slowed"
+    let seconds = (quick: 25.0, whole: 60.0)
+
+    let hypotheses = [
+        Hypothesis(
+            claim: "Only those stand still that depend on the offender by the manifest, and the plan names them.",
+            refutation: "A part stands still, and its plan does not name the offender."
+        ) { result in
+            guard let wrong = result["wrong.predictions", .entente], let all = result["cells", .entente] else {
+                return .open
+            }
+            let text = "\(Figure.text(wrong.value)) of \(Figure.text(all.value)) pairs were not predicted"
+            return wrong.value == 0 ? .holds(text) : .refuted(text)
+        },
+        Hypothesis(
+            claim: "A control loop keeps its period of 5 ms to within 1 ms, whatever happens to any server.",
+            refutation: "A fault of another part delays the loop by more than 1 ms."
+        ) { result in
+            guard let delay = result["delay.control.most", .entente] else { return .open }
+            let text = "\(Figure.text(delay.value)) ms"
+            return delay.value <= 1 ? .holds(text) : .refuted(text)
+        },
+    ]
+
+    /// The parts that fail, by the names of the figures, and their tenants. The monitor is the last one, because its
+    /// machine boots anew.
+    static let offenders = [
+        ("pager", "pager"), ("driver", "block-driver"), ("storage", "storage"), ("console", "serial"),
+        ("monitor", "store"),
+    ]
+
+    func measure(_ run: ExperimentRun) throws {
+        run.measure(.entente) {
+            var schedule = FaultSchedule()
+            for (_, part) in Self.offenders {
+                for kind in [FaultWindow.Kind.hung, .slowed] { schedule.add(kind, of: part) }
+                schedule.add(.killed, of: part, rest: part == "store" ? FaultSchedule.slotsToBoot : 0)
+            }
+            let outcome = try FaultTrial(workspace: run.workspace, schedule: schedule).run()
+            let judge = FaultJudge(outcome: outcome)
+            if !judge.gaps.isEmpty { throw Failure("there is no record of \(judge.gaps.joined(separator: ", "))") }
+            try outcome.requireDeaths()
+            add(judge, to: run)
+        }
+        // A board with Xen boots for each harm, which a quick run has no time for.
+        guard !run.isQuick else { return }
+        run.measure(.xen) {
+            run.add(
+                try XenStall(workspace: run.workspace).excess().map(XenExperiment.withoutSubject), of: .xen,
+                cpu: XenBoard.cpu, software: XenExperiment.software)
+        }
+    }
+
+    private func add(_ judge: FaultJudge, to run: ExperimentRun) {
+        func count(_ name: String, _ value: Int, _ unit: String) {
+            run.add(name, .entente, [Double(value)], unit: unit, .count, software: ["entente"])
+        }
+        let cells = judge.cells
+        for cell in cells {
+            let offender = Self.offenders.first { $0.1 == cell.offender }?.0 ?? cell.offender
+            let pair = "\(offender).\(cell.kind).\(cell.victim.name)"
+            run.add(
+                "stall.\(pair)", .entente, [Double(cell.excess) / 1000], unit: "ms", .virtualTime,
+                cpu: "neoverse-n1", software: ["entente", "qemu", "linux"])
+            count("predicted.\(pair)", cell.isPredicted ? 1 : 0, "prediction")
+        }
+        count("cells", cells.count, "pairs")
+        count("still.observed", cells.count(where: \.standsStill), "pairs")
+        count("still.predicted", cells.count(where: \.isPredicted), "pairs")
+        count("wrong.predictions", cells.count(where: \.isWrong), "pairs")
+        let delays = cells.filter { $0.victim.console == "control" }.map { Double($0.excess) / 1000 }
+        run.add(
+            "delay.control.most", .entente, [delays.max() ?? 0], unit: "ms", .virtualTime, cpu: "neoverse-n1",
+            software: ["entente", "qemu", "linux"])
+        for cell in cells where cell.isWrong {
+            Progress.say("    not predicted: \(cell.offender) \(cell.kind), \(cell.victim.name) \(cell.excess) us")
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import Foundation
+import SystemImage
+import Tool
+
+/// Experiment 11: how long does it take from the death of a part to service again, and what is lost?
+struct RecoveryExperiment: Experiment {
+    let name = "recovery"
+    let number: Int? = 11
+    let title = "recovery: from the death of each part to service again, and what is lost"
+    let seconds = (quick: 20.0, whole: 40.0)
+
+    let hypotheses = [
+        Hypothesis(
+            claim: "A server of disks that dies is back within 50 ms, and no request fails.",
+            refutation: "A machine waits longer than 50 ms for its disk, or a request fails."
+        ) { result in
+            let names = ["driver", "storage", "backend"]
+            let times = names.compactMap { result["recovery.\($0)", .entente]?.value }
+            let losses = names.compactMap { result["lost.\($0)", .entente]?.value }
+            guard times.count == names.count, losses.count == names.count else { return .open }
+            let (time, lost) = (times.max() ?? 0, losses.reduce(0, +))
+            let text = "at most \(Figure.text(time)) ms, \(Figure.text(lost)) requests lost"
+            return time <= 50 && lost == 0 ? .holds(text) : .refuted(text)
+        },
+        Hypothesis.ratio(
+            "A server that dies is back in a twentieth of the time that a machine needs to start again.",
+            refutedIf: "The slowest server of disks takes more than a twentieth of the machine's time.",
+            ("recovery.servers.most", .entente), over: ("recovery.monitor", .entente), atMost: 0.05),
+    ]
+
+    /// The names of the figures, the tenants that die, and the tenants that wait for them.
+    private static let parts = [
+        ("pager", "pager", "reader"), ("driver", "block-driver", "store"), ("storage", "storage", "store"),
+        ("backend", "store.disks", "store"), ("console", "serial", "plain"), ("component", "reader", "reader"),
+        ("monitor", "store", "store"),
+    ]
+
+    func measure(_ run: ExperimentRun) throws {
+        run.measure(.entente) {
+            var schedule = FaultSchedule()
+            for (_, part, _) in Self.parts {
+                schedule.add(.killed, of: part, rest: part == "store" ? FaultSchedule.slotsToBoot : 0)
+            }
+            let outcome = try FaultTrial(workspace: run.workspace, schedule: schedule).run()
+            try outcome.requireDeaths()
+            add(outcome, to: run)
+        }
+    }
+
+    private func add(_ outcome: FaultTrial.Outcome, to run: ExperimentRun) {
+        let judge = FaultJudge(outcome: outcome)
+        var times: [String: Double] = [:]
+        for (name, part, victim) in Self.parts {
+            guard let (slot, _) = outcome.schedule.windows.first(where: { $0.window.part == part }) else { continue }
+            let cells = judge.cells.filter { $0.offender == part && $0.victim.console == victim }
+            times[name] = Double(cells.map(\.excess).max() ?? 0) / 1000
+            run.add(
+                "recovery.\(name)", .entente, [times[name] ?? 0], unit: "ms", .virtualTime, cpu: "neoverse-n1",
+                software: ["entente", "qemu", "linux"])
+            // The lost things are requests of the disk, lines of a component, or lives of programs.
+            let disk = TurnRecords.Voice(console: "store", process: "disk")
+            let lost: (Int, String)
+            switch name {
+            case "driver", "storage", "backend":
+                lost = (Int(outcome.records.slots[disk]?[slot]?.lost ?? 0), "requests")
+            case "console": lost = (judge.lostLines(of: "beat", slot: slot, period: FaultTrial.period), "lines")
+            default: lost = (outcome.rebirths(in: slot), "programs")
+            }
+            run.add(
+                "lost.\(name)", .entente, [Double(lost.0)], unit: lost.1, .count, cpu: "neoverse-n1",
+                software: ["entente", "qemu", "linux"])
+        }
+        let servers = ["driver", "storage", "backend"].compactMap { times[$0] }
+        run.add(
+            "recovery.servers.most", .entente, [servers.max() ?? 0], unit: "ms", .virtualTime, cpu: "neoverse-n1",
+            software: ["entente", "qemu", "linux"])
+    }
+}
