@@ -9,7 +9,10 @@ struct ReplicaBenchmark {
     var timeout = Duration.seconds(900)
 
     /// The systems that are compared.
-    static let subjects: [Subject] = [.native, .entente, .kvm]
+    static let subjects: [Subject] = [.native, .entente, .kvm, .xen]
+
+    /// Returns true if a work can be measured on a subject. Xen runs on one core, and counts no exits.
+    static func canMeasure(_ work: Work, on subject: Subject) -> Bool { subject != .xen || work == .crew(1) }
 
     /// A kind of work (Guests/Linux/workload.c).
     enum Work: Equatable {
@@ -61,6 +64,16 @@ struct ReplicaBenchmark {
             (board.options, board.timeout) = (options(for: work), timeout)
             if work == .disk { board.disk = Self.diskSize }
             try board.run(title, arguments: plugin) { line, _ in run.hear(line) }
+        } else if subject == .xen {
+            let domain = XenDomain(
+                name: Self.name, memory: 256, files: ["measure": try LinuxWorkload(workspace: workspace).build()],
+                directArguments: "-- \(work.argument) \(phase)")
+            let lines = try Progress.step(title) {
+                try XenBoard(workspace: workspace, arguments: plugin).run(
+                    script: "start \(Self.name)\nshow \(Self.name)\n", domains: [domain], timeout: timeout
+                ).lines
+            }
+            for line in lines { run.hear(line) }
         } else {
             var options = options(for: work)
             options.disks = folder
