@@ -9,6 +9,7 @@ let kit: [Target.Dependency] = [.product(name: "ABI", package: "Kit"), .product(
 let programs: KeyValuePairs<String, [Target.Dependency]> = [
     "Primitives": ["Measuring"],
     "Transfers": ["Measuring"],
+    "Bindings": ["Measuring"],
     "StartTime": [],
     "TestMonitor": [.product(name: "MachineMonitor", package: "Components")],
     "Turns": [],

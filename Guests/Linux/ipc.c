@@ -19,7 +19,6 @@ enum {
     SOCK_STREAM = 1,
     FUTEX_WAIT = 0,
     FUTEX_WAKE = 1,
-    MAP_SHARED = 1,
     MAP_SHARED_ANONYMOUS = 0x21,
     SOL_SOCKET = 1,
     SCM_RIGHTS = 1,

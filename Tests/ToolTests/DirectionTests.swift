@@ -30,7 +30,8 @@ import Testing
             [
                 "Support", "Checks", "Results", "Bench", "Bench/Requests", "Bench/Machines", "Bench/KVM", "Bench/Xen",
                 "Bench/Fio", "Bench/DebianBoot", "Bench/Snapshots", "Bench/Replica", "Bench/Services",
-                "Bench/Transfers", "Bench/Faults", "Experiments", "Page", "Mutants", "Testing", "Commands",
+                "Bench/Transfers", "Bench/Faults", "Bench/Neighbours", "Experiments", "Page", "Mutants", "Testing",
+                "Commands",
             ]
         ),
     ])
@@ -108,7 +109,10 @@ import Testing
         "Components/Control": ["Entente"],
         "Components/Store": ["Entente", "ItemStore"],
         "Guests": ["GuestHardware", "GuestSupport", "HostileSupport", "DiskSupport"],
-        "Benchmarks": ["ABI", "Entente", "ItemStore", "LineLog", "MachineMonitor", "Marks", "RuntimeSupport"],
+        "Benchmarks": [
+            "ABI", "Entente", "ItemStore", "LineLog", "MachineMonitor", "Marks", "Measuring",
+            "RuntimeSupport",
+        ],
         "Tests/Programs": ["ABI", "Entente", "RuntimeSupport", "SerialConsole", "SerialDriver", "HarmWitness"],
         "Tests/Packages": ["Entente", "Exchange", "Hoarder", "Ledger", "Mishaps"],
         "Tool": ["ABI", "DiskOrders", "DiskPool", "SystemImage", "Tool", "Workshop"],

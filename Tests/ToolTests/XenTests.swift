@@ -66,14 +66,6 @@ import Testing
         #expect(XenStall.excess(of: rows).map(\.value) == [2000, 0])
     }
 
-    @Test func figuresAreNamedAsThoseOfOtherSubjects() {
-        let rows = [BenchRow("xen.event.round-trip.Xen", 7), BenchRow("xen.empty", 1), BenchRow("xen.grant.copy.1", 5)]
-        #expect(
-            IPCExperiment.named(rows)
-                == [BenchRow("event.machine-round-trip", 7), BenchRow("transfer.grant-copy.4096", 5)])
-        #expect(XenExperiment.withoutSubject(rows[1]) == BenchRow("empty", 1))
-    }
-
     /// The program and its reader have the same operations, in the same order.
     @Test func theOperationsAreThoseOfTheProgram() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -11,6 +11,8 @@ enum ExperimentList {
         TasksExperiment(),
         ServiceExperiment(),
         LiabilityExperiment(),
+        BindingExperiment(),
+        NeighboursExperiment(),
         PortabilityExperiment(),
         RecoveryExperiment(),
         DensityExperiment(),

@@ -7,7 +7,7 @@ struct IPCExperiment: Experiment {
     let name = "ipc"
     let number: Int? = 3
     let title = "IPC for everything: control, data of 0 B to 1 MiB, delegation and revocation"
-    let seconds = (quick: 20.0, whole: 20.0)
+    let seconds = (quick: 25.0, whole: 150.0)
 
     let hypotheses = [
         Hypothesis.ratio(
@@ -39,8 +39,11 @@ struct IPCExperiment: Experiment {
         run.measure(.entente) {
             let rows = try BenchSystem(workspace: run.workspace, path: "debate/ipc.yaml").rows(timeout: .seconds(300))
             run.add(rows.map(IPCExperiment.withUnit), of: .entente, cpu: cpu)
-            let events = BenchSystem(workspace: run.workspace, path: "primitives/4-events.yaml")
-            run.add(try events.rows(timeout: .seconds(300)), of: .entente, cpu: cpu)
+            // The prices of the mechanisms that machines use.
+            for path in ["primitives/1-exits.yaml", "primitives/4-events.yaml", "debate/binding.yaml"] {
+                let rows = try BenchSystem(workspace: run.workspace, path: path).rows(timeout: .seconds(300))
+                run.add(rows.filter { IPCExperiment.mechanisms.contains($0.name) }, of: .entente, cpu: cpu)
+            }
         }
         run.measure(.native) {
             let rows = try LinuxTransfers(workspace: run.workspace).rows(timeout: .seconds(600))
@@ -51,31 +54,14 @@ struct IPCExperiment: Experiment {
         // Xen boots a whole Debian first, which a quick run has no time for.
         guard !run.isQuick else { return }
         run.measure(.xen) {
-            run.add(
-                Self.named(try XenPrimitives(workspace: run.workspace).rows()), of: .xen, cpu: XenBoard.cpu,
-                software: XenExperiment.software)
+            let rows = try XenPrimitives(workspace: run.workspace).rows()
+            run.add(XenTransfers.rows(of: rows), of: .xen, cpu: "neoverse-n1", software: ["xen", "linux", "qemu"])
         }
     }
 
-    /// The rows of Xen's primitives that have counterparts here, under their names. An event counts without the two
-    /// Linux kernels and processes that send and receive it, as on Entente, whose machines run no system. Data by a
-    /// grant counts with the system call of the process that asks for it.
-    private static let xen = [
-        ("event.round-trip.Xen", "event.machine-round-trip"), ("event.round-trip", "event.linux-round-trip"),
-        ("grant.copy.1", "transfer.grant-copy.4096"), ("grant.copy.16", "transfer.grant-copy.65536"),
-        ("grant.copy.256", "transfer.grant-copy.1048576"),
-        ("mapped.copy.1", "transfer.mapped-grant.4096"), ("mapped.copy.16", "transfer.mapped-grant.65536"),
-        ("mapped.copy.256", "transfer.mapped-grant.1048576"),
-        ("grant.map-unmap.1", "grant.map-and-unmap.4096"), ("grant.map-unmap.16", "grant.map-and-unmap.65536"),
-        ("grant.map-unmap.256", "grant.map-and-unmap.1048576"), ("grant.page", "grant.begin.4096"),
-        ("grant.end", "grant.end.4096"),
+    private static let mechanisms: Set = [
+        "exit.hypercall", "exit.mmio", "event.machine-round-trip", "bound.doorbell", "bound.interrupt",
     ]
-
-    static func named(_ rows: [BenchRow]) -> [BenchRow] {
-        xen.compactMap { old, new in
-            rows.first { $0.name == "xen.\(old)" }.map { BenchRow(new, $0.value, unit: $0.unit) }
-        }
-    }
 
     /// Gives the unit to a row of a program, which prints numbers alone.
     static func withUnit(_ row: BenchRow) -> BenchRow {

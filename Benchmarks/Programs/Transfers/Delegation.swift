@@ -24,8 +24,11 @@ private enum HolderSlot {
     static let mapping: UInt32 = 21
 }
 
-/// Measures a signal to a more urgent thread that waits, until it waits again.
+/// Measures a signal for which nobody waits, and one to a more urgent thread that waits, until it waits again.
 func measureWakeup(_ factory: inout ObjectFactory) {
+    let quiet = factory.create(.notification)
+    measure("control.signal") { _ in signal(quiet) }
+    require(poll(quiet) == 1, "find the signal")
     let heard = factory.create(.notification)
     bind(heard, to: factory.thread(Role.waiter.rawValue))
     measure("control.signal-wait") { _ in signal(heard) }

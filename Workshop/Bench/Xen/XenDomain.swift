@@ -33,7 +33,7 @@ struct XenDomain {
     }
 
     /// Returns its initial file system.
-    func initrd(_ drivers: XenFiles) throws -> Data {
+    func initrd(_ drivers: XenKernel) throws -> Data {
         var archive = CpioArchive()
         for (path, contents) in files.sorted(by: { $0.key < $1.key }) {
             archive.add(file: path, contents: contents, permissions: 0o755)

@@ -3,8 +3,7 @@ import SystemImage
 import Tool
 
 /// Stops, kills and slows the parts of Xen's first domain while guests run, and finds out which of them stand still, and
-/// for how long. All share one core, so a guest may wait for its turn even if nothing is wrong. With several cores, Xen
-/// waits for other cores in loops that the deterministic emulator leaves after billions of instructions only.
+/// for how long. All share one core, so a guest may wait for its turn even if nothing is wrong.
 struct XenStall {
     let workspace: Workspace
     var timeout = Duration.seconds(900)
