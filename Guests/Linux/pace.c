@@ -1,5 +1,6 @@
 /* Finds out how long a machine stands still. It performs one small step after the other for a given time, and prints
-   `pace: STEP COUNT LONGEST`: the number of steps and the longest time in microseconds between the ends of two of them.
+   `pace: begins`, and at last `pace: STEP COUNT LONGEST`: the number of steps and the longest time in microseconds between
+   the ends of two of them.
 
    Arguments: STEP MILLISECONDS, where a step is
      sleep   a sleep of 10 milliseconds
@@ -84,6 +85,7 @@ __attribute__((used, noreturn)) static void start(const uint64_t *stack)
             disk = system_call6(SYS_openat, AT_FDCWD, (long)"/dev/xvda", O_RDWR | O_DIRECT, 0, 0, 0);
         if (steps[i].name[0] == 'h')
             become_urgent();
+        write_text("pace: begins\n");
         run(&steps[i], milliseconds);
         exit_process(0);
     }

@@ -51,6 +51,21 @@ import Testing
         #expect(XenStart.values(in: lines, behind: "free: ") == [1504])
     }
 
+    @Test func aStallIsTheTimeBeyondTheUsualOne() {
+        let lines = [
+            "pace: begins", "pace: sleep 596 10134", "pace: disk 592 2023409", "pace: disk x 1", "a pace: b 1 2",
+        ]
+        #expect(XenStall.stalls(in: lines) == ["sleep": 10.134, "disk": 2023.409])
+        let rows = [
+            BenchRow("xen.stall.none.none.disk", 20, unit: "ms"),
+            BenchRow("xen.stall.dom0.hung.disk", 2020, unit: "ms"),
+            BenchRow("xen.stall.store.hung.disk", 15, unit: "ms"),
+            BenchRow("xen.stall.store.hung.sleep", 9, unit: "ms"),
+        ]
+        #expect(XenStall.excess(of: rows).map(\.name) == ["xen.stall.dom0.hung.disk", "xen.stall.store.hung.disk"])
+        #expect(XenStall.excess(of: rows).map(\.value) == [2000, 0])
+    }
+
     /// The program and its reader have the same operations, in the same order.
     @Test func theOperationsAreThoseOfTheProgram() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

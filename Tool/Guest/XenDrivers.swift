@@ -1,4 +1,4 @@
-/// Debian's modules for Xen, which it has not built into the kernel.
+/// The modules for Xen that Debian has not built into its kernel.
 package enum XenDrivers {
     /// The modules of the first domain, in the order of loading. They give programs access to hypercalls, to the store,
     /// to event channels and to grants, make disks of files, and serve the disks of other domains.

@@ -20,8 +20,15 @@ struct XenExperiment: Experiment {
             ("requests", { try XenRequests(workspace: workspace, count: run.isQuick ? 200 : 1000).rows() }),
         ] as [(String, () throws -> [BenchRow])] {
             run.attempt(part) {
-                run.add(try rows(), of: .xen, cpu: XenBoard.cpu, software: ["qemu", "linux", "xen"])
+                run.add(try rows().map(Self.withoutSubject), of: .xen, cpu: XenBoard.cpu, software: Self.software)
             }
         }
+    }
+
+    static let software = ["qemu", "linux", "xen"]
+
+    /// Removes the subject from the name of a row, because a figure has it beside the name.
+    static func withoutSubject(_ row: BenchRow) -> BenchRow {
+        BenchRow(String(row.name.trimmingPrefix("xen.")), row.value, unit: row.unit)
     }
 }

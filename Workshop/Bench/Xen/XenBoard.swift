@@ -38,7 +38,7 @@ struct XenBoard {
     ) throws -> XenRun {
         let packages = XenPackages(workspace: workspace)
         try packages.prepare()
-        let drivers = try XenFiles(workspace: workspace)
+        let drivers = try XenKernel(workspace: workspace)
         let folder = workspace.state.appendingPathComponent("xen-\(UUID().uuidString)")
         try workspace.make(folder)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -77,7 +77,7 @@ struct XenBoard {
     }
 
     private func archive(
-        _ script: String, _ domains: [XenDomain], _ files: [String: Data], _ drivers: XenFiles
+        _ script: String, _ domains: [XenDomain], _ files: [String: Data], _ drivers: XenKernel
     ) throws -> Data {
         var archive = CpioArchive()
         archive.add(directory: "modules")

@@ -33,12 +33,15 @@ struct XenDomain {
     }
 
     /// Returns its initial file system.
-    func initrd(_ drivers: XenFiles) throws -> Data {
+    func initrd(_ drivers: XenKernel) throws -> Data {
         var archive = CpioArchive()
         for (path, contents) in files.sorted(by: { $0.key < $1.key }) {
             archive.add(file: path, contents: contents, permissions: 0o755)
         }
-        guard directArguments == nil else { return archive.finished() }
+        if directArguments != nil {
+            archive.add(directory: "tmp")
+            return archive.finished()
+        }
         let text = """
             #!/bin/sh
             export PATH=/bin

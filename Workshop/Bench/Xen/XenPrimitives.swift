@@ -30,9 +30,9 @@ struct XenPrimitives {
         }
         let times = Self.figures(in: lines)
         let own = times.filter { ["grant.page", "grant.end"].contains($0.name) }
-            .map { BenchRow("\($0.name)", $0.value) }
-        return own + zip(Self.operations, counts).flatMap { $1.rows("\($0.name)", count: $0.turns) }
-            + times.map { BenchRow("\($0.name).time", $0.value, unit: "ns") }
+            .map { BenchRow("xen.\($0.name)", $0.value) }
+        return own + zip(Self.operations, counts).flatMap { $1.rows("xen.\($0.name)", count: $0.turns) }
+            + times.map { BenchRow("xen.\($0.name).time", $0.value, unit: "ns") }
     }
 
     private static let script = """

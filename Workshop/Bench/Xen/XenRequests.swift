@@ -33,7 +33,7 @@ struct XenRequests {
             throw Failure("\(counts.count) of \(tasks.count) tasks were counted on Xen: \(lines)")
         }
         return zip(tasks, counts).flatMap { task, counted in
-            counted.rows("disk.request.\(task)", count: task.contains("x") ? count / 8 : count)
+            counted.rows("xen.disk.request.\(task)", count: task.contains("x") ? count / 8 : count)
         }
     }
 }

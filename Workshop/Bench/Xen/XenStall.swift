@@ -3,8 +3,7 @@ import SystemImage
 import Tool
 
 /// Stops, kills and slows the parts of Xen's first domain while guests run, and finds out which of them stand still, and
-/// for how long. All share one core, so a guest may wait for its turn even if nothing is wrong. With several cores, Xen
-/// waits for other cores in loops that the deterministic emulator leaves after billions of instructions only.
+/// for how long. All share one core, so a guest may wait for its turn even if nothing is wrong.
 struct XenStall {
     let workspace: Workspace
     var timeout = Duration.seconds(900)
@@ -23,13 +22,15 @@ struct XenStall {
     }
 
     static let harms = [
-        Harm(name: "none.none", script: "sleep 2"),
+        Harm(name: none, script: "sleep 2"),
         Harm(
             name: "store.hung",
             script: "kill -STOP $(cat /run/xen/xenstored.pid); sleep 2; kill -CONT $(cat /run/xen/xenstored.pid)"),
         Harm(name: "store.killed", script: "kill -9 $(cat /run/xen/xenstored.pid); sleep 2"),
         Harm(name: "console.hung", script: "kill -STOP $(pidof xenconsoled); sleep 2; kill -CONT $(pidof xenconsoled)"),
-        Harm(name: "console.killed", script: "kill -9 $(pidof xenconsoled); sleep 2"),
+        Harm(
+            name: "console.killed",
+            script: "kill -9 $(pidof xenconsoled); sleep 2; xenconsoled --log=guest --log-dir=/var/log/xen/console"),
         Harm(name: "dom0.hung", script: "/pace hang \(duration)"),
         Harm(
             name: "dom0.slowed",
@@ -44,7 +45,7 @@ struct XenStall {
         let program = try LinuxWorkload(workspace: workspace, name: "pace").build()
         let domains = Self.victims.map { step in
             XenDomain(
-                name: step, memory: 64, script: "sleep 1; /pace \(step) \(Self.lifetime)",
+                name: step, memory: 64, script: "/pace \(step) \(Self.lifetime)",
                 files: ["pace": program], disk: step == "disk" ? "/dev/loop0" : nil)
         }
         let run = try XenBoard(workspace: workspace).run(
@@ -59,7 +60,10 @@ struct XenStall {
         losetup /dev/loop0 /tmp/disk
         echo -1 >/proc/sys/kernel/sched_rt_runtime_us
         for name in \(Self.victims.joined(separator: " ")); do xl create -q /xen/$name.cfg; done
-        sleep 2
+        for name in \(Self.victims.joined(separator: " ")); do
+            until show $name 2>/dev/null | grep -q 'pace: begins'; do usleep 100000; done
+        done
+        sleep 1
         \(harm.script)
         sleep \(Self.lifetime / 1000)
         for name in \(Self.victims.joined(separator: " ")); do show $name | tr -d '\\r' | grep '^pace: [a-z]* [0-9]'; done
@@ -78,11 +82,26 @@ struct XenStall {
         return stalls
     }
 
+    /// Returns by how much longer each guest stood still than without a harm, at least 0.
+    func excess() throws -> [BenchRow] { Self.excess(of: try rows()) }
+
+    static func excess(of rows: [BenchRow]) -> [BenchRow] {
+        let usual = Dictionary(rows.map { ($0.name, $0.value) }) { $1 }
+        return rows.compactMap { row in
+            guard !row.name.contains(none), let victim = row.name.split(separator: ".").last,
+                let least = usual["xen.stall.\(none).\(victim)"]
+            else { return nil }
+            return BenchRow(row.name, max(0, row.value - least), unit: row.unit)
+        }
+    }
+
+    private static let none = "none.none"
+
     func rows(harms: [Harm] = XenStall.harms) throws -> [BenchRow] {
         try harms.flatMap { harm in
             let found = try Progress.step("Harming Xen's first domain: \(harm.name)") { try self.stalls(by: harm) }
             return Self.victims.compactMap { victim in
-                found[victim].map { BenchRow("stall.\(harm.name).\(victim)", $0, unit: "ms") }
+                found[victim].map { BenchRow("xen.stall.\(harm.name).\(victim)", $0, unit: "ms") }
             }
         }
     }

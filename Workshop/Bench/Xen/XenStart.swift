@@ -30,11 +30,11 @@ struct XenStart {
         let free = Self.values(in: lines, behind: "free: "), available = Self.values(in: lines, behind: "dom0: ")
         guard free.count == 2, available.count == 2 else { throw Failure("xl does not tell the free memory: \(lines)") }
         let taken = (free[0] - free[1]) * 1024 / Double(count)
-        return first.rows("domain-start.first") + last.rows("domain-start.last") + [
-            BenchRow("domain-start.count", Double(count), unit: "guests"),
-            BenchRow("domain.memory", taken, unit: "KiB"),
-            BenchRow("domain.memory.own", Double(memory << 10), unit: "KiB"),
-            BenchRow("domain.memory.dom0", (available[0] - available[1]) / Double(count), unit: "KiB"),
+        return first.rows("xen.domain-start.first") + last.rows("xen.domain-start.last") + [
+            BenchRow("xen.domain-start.count", Double(count), unit: "guests"),
+            BenchRow("xen.domain.memory", taken, unit: "KiB"),
+            BenchRow("xen.domain.memory.own", Double(memory << 10), unit: "KiB"),
+            BenchRow("xen.domain.memory.dom0", (available[0] - available[1]) / Double(count), unit: "KiB"),
         ]
     }
 

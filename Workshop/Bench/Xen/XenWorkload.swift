@@ -22,6 +22,6 @@ struct XenWorkload {
     }
 
     func rows() throws -> [BenchRow] {
-        try run().figures.map { BenchRow("guest.\($0.name)", $0.value) }
+        try run().figures.map { BenchRow("xen.guest.\($0.name)", $0.value) }
     }
 }

@@ -1,9 +1,9 @@
 import Foundation
 import SystemImage
 
-/// Debian's kernel with its modules for Xen. One kernel serves as Xen's first domain (dom0) and as its guests (domUs), and
-/// it is the kernel of all other Debian machines.
-package struct XenFiles {
+/// Debian's kernel with the modules for Xen that it has not built in. One kernel serves as Xen's first domain (dom0) and
+/// as its guests (domUs), and it is the kernel of all other Debian machines.
+package struct XenKernel {
     package let kernel: URL
     /// The initial file system without any modules.
     package let initrd: URL
