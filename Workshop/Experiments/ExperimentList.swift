@@ -10,6 +10,7 @@ enum ExperimentList {
         IPCExperiment(),
         TasksExperiment(),
         ServiceExperiment(),
+        ComponentExperiment(),
         LiabilityExperiment(),
         BindingExperiment(),
         NeighboursExperiment(),
