@@ -58,12 +58,11 @@ __attribute__((noreturn)) static void join(const struct crew *crew, void (*run)(
     exit_process(0);
 }
 
-/* Sleeps, so that nobody is still busy with what this machine wrote to its console. */
-static void let_the_console_rest(void)
+void pause_for(long milliseconds)
 {
     const struct {
         long seconds, nanoseconds;
-    } time = {0, 50000000};
+    } time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
     system_call3(SYS_nanosleep, (long)&time, 0, 0);
 }
 
@@ -86,7 +85,8 @@ uint64_t measure_crew(void (*run)(uint64_t count), uint64_t count, int processor
     }
     run(warm_up_count(share));
     receive(&crew.reports, others);
-    let_the_console_rest();
+    /* Nobody must still be busy with what this machine wrote to its console. */
+    pause_for(50);
     uint64_t start = read_counter();
     mark_begin();
     send(&crew.starts, others);

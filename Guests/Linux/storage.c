@@ -3,7 +3,7 @@
 #include "work.h"
 
 enum { BLOCK_SIZE = 4096, FILE_BLOCKS = 256, DISK_BLOCKS = 2048 };
-enum { SYS_unlinkat = 35, SYS_mount = 40, SYS_finit_module = 273 };
+enum { SYS_mkdirat = 34, SYS_unlinkat = 35, SYS_mount = 40, SYS_finit_module = 273 };
 
 static char buffer[BLOCK_SIZE] __attribute__((aligned(BLOCK_SIZE)));
 
@@ -31,6 +31,12 @@ static void move_blocks(long file, enum system_call call, uint64_t count, uint64
         if (is_synchronous && system_call3(SYS_fsync, file, 0, 0) != 0)
             fail("wait for the disk");
     }
+}
+
+void prepare_files(void)
+{
+    /* An error says that the folder is there. */
+    system_call6((enum system_call)SYS_mkdirat, AT_FDCWD, (long)"/tmp", 0777, 0, 0, 0);
 }
 
 void create_files(uint64_t count)

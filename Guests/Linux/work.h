@@ -27,7 +27,9 @@ void walk_pages(uint64_t count);
 void play_ping_pong(uint64_t count);
 void play_across_processors(uint64_t count);
 
-/* Files in /tmp: creation and removal of a file, and writes and reads of 4 KiB within 1 MiB. */
+/* Files in /tmp: creation and removal of a file, and writes and reads of 4 KiB within 1 MiB. The first function makes
+   the folder. */
+void prepare_files(void);
 void create_files(uint64_t count);
 void write_file(uint64_t count);
 void read_file(uint64_t count);

@@ -9,6 +9,8 @@
                     (Benchmarks/Instructions). Prints `task: NAME count COUNT ticks TICKS` after each, and `task: end`.
                     Runs with different phases have the interrupts of the timer at different places of the work.
      disk 1 PHASE   the same for the tasks of `disk_tasks`
+     beat SECONDS   a sleep of 5 ms after the other. Prints `beat: begins`, and at the end `beat: longest US`, the longest
+                    time from one wake-up to the next.
      rest           nothing, until somebody turns the machine off
    Otherwise it turns the machine off at once. */
 #include "crew.h"
@@ -98,6 +100,9 @@ static void run_task(const struct row *task, int processors)
 static void run_crew_tasks(int processors)
 {
     static const struct row across = {"pipe-across", play_across_processors, 4000};
+    prepare_files();
+    /* The system that has started this machine may still be busy with that. */
+    pause_for(3000);
     for (size_t i = 0; i < LENGTH(crew_tasks); i++)
         run_task(&crew_tasks[i], processors);
     /* The other process of this task is on the second processor, and the crew is a single process. */
@@ -116,13 +121,27 @@ static void run_disk_tasks(void)
     write_text("task: end\n");
 }
 
+static void beat(uint64_t seconds)
+{
+    const uint64_t frequency = counter_frequency();
+    write_text("beat: begins\n");
+    const uint64_t start = read_counter();
+    uint64_t longest = 0;
+    for (uint64_t last = start; last - start < seconds * frequency;) {
+        pause_for(5);
+        uint64_t now = read_counter();
+        if (now - last > longest)
+            longest = now - last;
+        last = now;
+    }
+    const struct pair figures[] = {{"longest ", longest * 1000 / (frequency / 1000)}, {NULL, 0}};
+    write_pairs("beat: ", figures);
+}
+
 static void rest(void)
 {
-    const struct {
-        long seconds, nanoseconds;
-    } hour = {3600, 0};
     for (;;)
-        system_call3(SYS_nanosleep, (long)&hour, 0, 0);
+        pause_for(3600000);
 }
 
 static int is_same(const char *left, const char *right)
@@ -134,6 +153,16 @@ static int is_same(const char *left, const char *right)
     return *left == *right;
 }
 
+/* Waits until Linux has random numbers. Before that, each system call costs more, because Linux then makes the random
+   place of its stack in a slower way. Most machines get a seed with their device tree, and do not wait. */
+static void await_random_numbers(void)
+{
+    enum { SYS_getrandom = 278 };
+    uint64_t number;
+    if (system_call3((enum system_call)SYS_getrandom, (long)&number, sizeof number, 0) != sizeof number)
+        fail("get a random number");
+}
+
 /* Runs as process 1, which the kernel starts when it has booted. Prints the time since the machine's reset, performs
    the work that the argument names, and turns the machine off. `numbers` are the arguments behind it. */
 __attribute__((noreturn)) static void run_as_init(const char *argument, const uint64_t numbers[2], uint64_t arrival)
@@ -142,6 +171,7 @@ __attribute__((noreturn)) static void run_as_init(const char *argument, const ui
     write_text("workload: boot ");
     write_tenths(arrival * (10000000000 / counter_frequency()));
     write_text("\n");
+    await_random_numbers();
     if (is_same(argument, "set"))
         run_set();
     if (is_same(argument, "calls"))
@@ -150,6 +180,8 @@ __attribute__((noreturn)) static void run_as_init(const char *argument, const ui
         run_crew_tasks((int)numbers[0]);
     if (is_same(argument, "disk"))
         run_disk_tasks();
+    if (is_same(argument, "beat"))
+        beat(numbers[0]);
     if (is_same(argument, "rest"))
         rest();
     power_off();

@@ -32,3 +32,27 @@ import Testing
         #expect(try #require(host.commands.first { $0.name == "host" }).text.contains("begin one; await one\n"))
     }
 }
+
+/// The lines of the trial in which the QEMU of a guest fails.
+@Suite struct KVMFaultTests {
+    @Test func theRecoveryEndsWithTheNextStart() {
+        var lines = KVMFaultLines()
+        for text in ["one 4.10", "two 4.30", " 5.5", "one 6.75"] { lines.hear(text, of: "clock") }
+        #expect(lines.recovery.map { ($0 * 10).rounded() / 10 } == 1250)
+    }
+
+    @Test func aStartBeforeTheFaultIsNoRecovery() {
+        var lines = KVMFaultLines()
+        for text in ["one 4.10", " 5.5"] { lines.hear(text, of: "clock") }
+        #expect(lines.recovery == nil)
+        #expect(KVMFaultLines().recovery == nil)
+    }
+
+    @Test func theLongestTimeBelongsToAGuest() {
+        var lines = KVMFaultLines()
+        lines.hear("beat: begins", of: "one")
+        lines.hear("beat: longest 5301", of: "one")
+        lines.hear("beat: longest 1005301", of: "two")
+        #expect(lines.longest == ["one": 5301, "two": 1_005_301])
+    }
+}

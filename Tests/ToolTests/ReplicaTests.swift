@@ -45,10 +45,12 @@ import Testing
             figures.addCosts(of: .crew(2), on: subject, to: experiment)
         }
         let found = experiment.figures
-        #expect(found.map(\.name) == ["2-cpu.loop", "2-cpu.total", "2-cpu.loop", "2-cpu.total", "2-cpu.efficiency"])
+        let names = ["2-cpu.loop", "2-cpu.total"]
+        #expect(found.map(\.name) == names + names + ["2-cpu.efficiency", "ratio.2-cpu.loop"])
         #expect(found[0].value == 2 && found[0].spread == 1.8...2.2)
         #expect(found[3].value == 110)
         #expect(found[4].samples == [0.8, 0.9, 1] && found[4].subject == .entente)
+        #expect(found[5].samples == [1.25, 2.0 / 1.8, 1])
     }
 
     @Test func exitsOfCallsAreADifference() {

@@ -20,7 +20,7 @@ struct BindingExperiment: Experiment {
             ("bound.interrupt", .entente), over: ("checked.interrupt", .entente), atMost: 0.5),
         Hypothesis.ratio(
             "A window that is mapped once is cheaper than pages that are mapped and unmapped for each 4 KiB.",
-            refutedIf: "To copy 4 KiB into the window takes more instructions than to map a page and unmap it.",
+            refutedIf: "A copy of 4 KiB into the window takes more instructions than to map a page and unmap it.",
             ("bound.window.4096", .entente), over: ("checked.window.4096", .entente), atMost: 1),
         Hypothesis(
             claim: "A ring with a window has paid for itself after at most 100 items of 4 KiB, against calls with a "

@@ -7,7 +7,7 @@ struct DensityExperiment: Experiment {
     let name = "density"
     let number: Int? = 12
     let title = "density and start: instructions and memory of the first and of one more machine"
-    let seconds = (quick: 60.0, whole: 180.0)
+    let seconds = (quick: 30.0, whole: 240.0)
 
     /// The RAM of each machine, in KiB.
     private static let machineMemory = 65536.0
@@ -32,12 +32,14 @@ struct DensityExperiment: Experiment {
     ]
 
     func measure(_ run: ExperimentRun) throws {
-        let count = run.isQuick ? 3 : 8
+        let count = run.isQuick ? 2 : 8
         run.measure(.native) {
             add(run, "start.first", .native, try MachineStart(workspace: run.workspace).instructions())
         }
         run.measure(.entente) { try measureEntente(run, count: count) }
         run.measure(.kvm) { try measureKVM(run, count: count) }
+        // The start of Xen's first domain takes longer than a quick form may.
+        if !run.isQuick { run.measure(.xen) { try measureXen(run, count: count) } }
     }
 
     private func add(_ run: ExperimentRun, _ name: String, _ subject: Subject, _ value: Double) {
@@ -86,5 +88,20 @@ struct DensityExperiment: Experiment {
         add(run, "memory.further", .kvm, memory)
         add(run, "memory.further.beside", .kvm, memory - Self.machineMemory)
         add(run, "memory.further.resident", .kvm, mean(others.map(\.resident)))
+    }
+
+    /// Guests of Xen start one after the other. Their start ends at the first instruction of Linux's first process.
+    private func measureXen(_ run: ExperimentRun, count: Int) throws {
+        let rows = try XenStart(
+            workspace: run.workspace, count: count, memory: Int(Self.machineMemory) >> 10, timeout: .seconds(1800)
+        ).rows()
+        func value(_ name: String) throws -> Double {
+            guard let row = rows.first(where: { $0.name.hasSuffix(name) }) else { throw Failure("\(name) is missing") }
+            return row.value
+        }
+        let memory = try value("domain.memory") + value("domain.memory.dom0")
+        add(run, "start.further", .xen, try value("domain-start.last"))
+        add(run, "memory.further", .xen, memory)
+        add(run, "memory.further.beside", .xen, memory - Self.machineMemory)
     }
 }

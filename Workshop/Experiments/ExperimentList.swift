@@ -12,6 +12,7 @@ enum ExperimentList {
         ServiceExperiment(),
         LiabilityExperiment(),
         BindingExperiment(),
+        NeighboursExperiment(),
         PortabilityExperiment(),
         RecoveryExperiment(),
         DensityExperiment(),

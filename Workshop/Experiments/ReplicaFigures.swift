@@ -64,6 +64,7 @@ struct ReplicaFigures {
         switch subject {
         case .entente: ["entente", "qemu", "linux"]
         case .kvm: ["qemu", "linux", "debian-qemu"]
+        case .xen: ["qemu", "linux", "xen"]
         default: ["qemu", "linux"]
         }
     }

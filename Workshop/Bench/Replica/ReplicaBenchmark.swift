@@ -9,7 +9,7 @@ struct ReplicaBenchmark {
     var timeout = Duration.seconds(900)
 
     /// The systems that are compared.
-    static let subjects: [Subject] = [.native, .entente, .kvm]
+    static let subjects: [Subject] = [.native, .entente, .kvm, .xen]
 
     /// A kind of work (Guests/Linux/workload.c).
     enum Work: Equatable {
@@ -41,6 +41,15 @@ struct ReplicaBenchmark {
         work == .disk ? BootOptions(extraArguments: ["-icount", "shift=0,sleep=on", "-seed", "1"]) : .deterministic
     }
 
+    /// Returns true if a subject can do a kind of work. Xen counts no exits. Its machines' disks have another driver,
+    /// whose requests are measured elsewhere.
+    static func can(_ subject: Subject, do work: Work) -> Bool {
+        switch (subject, work) {
+        case (_, .crew), (.native, .disk), (.entente, _), (.kvm, _): true
+        default: false
+        }
+    }
+
     /// Runs a kind of work on a subject.
     ///
     /// - Parameter phase: delays each task by so many steps of 0.8 ms. Runs of one phase hardly differ, and those of
@@ -54,14 +63,27 @@ struct ReplicaBenchmark {
         let (manifest, machine) = try described(for: work, phase: phase, in: folder)
         var run = ReplicaRun()
         let title = "Running '\(work.argument)' (\(subject.rawValue))"
-        if subject == .kvm {
+        switch subject {
+        case .kvm:
             let guest = try KVMGuest(
                 "guest", like: machine, workspace: workspace, disk: work == .disk ? "/dev/vda" : nil)
             var board = KVMBoard(host: KVMHost(workspace: workspace, guests: [guest]), cores: work.processors)
             (board.options, board.timeout) = (options(for: work), timeout)
             if work == .disk { board.disk = Self.diskSize }
             try board.run(title, arguments: plugin) { line, _ in run.hear(line) }
-        } else {
+        case .xen:
+            // The console is shown when the guest is off, so that nothing runs beside it.
+            let domain = XenDomain(
+                name: "guest", memory: Int(machine.memory >> 20), cpus: work.processors,
+                files: ["measure": try LinuxWorkload(workspace: workspace).build()],
+                directArguments: "\(work.argument) \(phase)")
+            let board = XenBoard(workspace: workspace, cores: work.processors, arguments: plugin)
+            try Progress.step(title) {
+                _ = try board.run(script: "start guest\nshow guest\n", domains: [domain], timeout: timeout) {
+                    run.hear($0)
+                }
+            }
+        default:
             var options = options(for: work)
             options.disks = folder
             var boot =

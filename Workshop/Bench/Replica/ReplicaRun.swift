@@ -19,10 +19,12 @@ struct ReplicaRun {
     private(set) var exits: [String: Double] = [:]
 
     mutating func hear(_ line: String) {
-        if let start = line.firstRange(of: "task: ")?.upperBound, let name = line[start...].split(separator: " ").first,
-            let count = WorkloadRun.pairs(in: line, behind: "task: \(name) ").first { $0.name == "count" }
+        if let start = line.firstRange(of: "task: ")?.upperBound, let name = line[start...].split(separator: " ").first
         {
-            tasks.append(Task(name: String(name), count: count.value))
+            let pairs = WorkloadRun.pairs(in: line, behind: "task: \(name) ")
+            if let count = pairs.first(where: { $0.name == "count" }) {
+                tasks.append(Task(name: String(name), count: count.value))
+            }
         }
         if line.contains("entente: machine ") {
             for pair in WorkloadRun.pairs(in: line, behind: " exits: ") { exits[pair.name] = pair.value }
