@@ -30,7 +30,8 @@ import Testing
             [
                 "Support", "Checks", "Results", "Bench", "Bench/Requests", "Bench/Machines", "Bench/KVM", "Bench/Xen",
                 "Bench/Fio", "Bench/DebianBoot", "Bench/Snapshots", "Bench/Replica", "Bench/Services",
-                "Bench/Transfers", "Bench/Faults", "Bench/Neighbours", "Experiments", "Page", "Mutants", "Testing",
+                "Bench/Components", "Bench/Transfers", "Bench/Faults", "Bench/Neighbours", "Experiments", "Page",
+                "Mutants", "Testing",
                 "Commands",
             ]
         ),

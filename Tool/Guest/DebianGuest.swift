@@ -10,7 +10,7 @@ struct DebianGuest {
     var kernel: URL { folder.appendingPathComponent("vmlinuz") }
     var initrd: URL { folder.appendingPathComponent("initrd.cpio") }
     /// Debian's modules that a machine may need. The number in the name counts changes of the list.
-    private var modules: URL { folder.appendingPathComponent("modules-3") }
+    private var modules: URL { folder.appendingPathComponent("modules-4") }
     private var busybox: URL { folder.appendingPathComponent("busybox") }
 
     /// Returns the initial file system of a machine with a watchdog, with disks, or with both. It also has Debian's

@@ -56,7 +56,7 @@ struct LinuxWorkload {
             let table = "::sysinit:/etc/start\n::once:\(command)\n"
             archive.add(file: "etc/inittab", contents: Data(table.utf8), permissions: 0o644)
         }
-        let initrd = workspace.guests.appendingPathComponent("\(name).cpio")
+        let initrd = workspace.guests.appendingPathComponent("\(name).\(machine.name).cpio")
         let base = try files.initrd.map { try Data(contentsOf: $0) } ?? Data()
         try (base + archive.finished()).writeWhole(to: initrd)
         var changed = machine

@@ -41,7 +41,8 @@ struct BenchXenCommand: ParsableCommand {
             case "start": rows += try XenStart(workspace: workspace, timeout: .seconds(timeout)).rows()
             case "workload": rows += try XenWorkload(workspace: workspace, timeout: .seconds(timeout)).rows()
             case "requests": rows += try XenRequests(workspace: workspace, timeout: .seconds(timeout)).rows()
-            default: throw ValidationError("--parts takes primitives, start, workload and requests")
+            case "stalls": rows += try XenStall(workspace: workspace, timeout: .seconds(timeout)).rows()
+            default: throw ValidationError("--parts takes primitives, start, workload, requests and stalls")
             }
         }
         print(try json ? BenchRow.json(rows) : BenchRow.table(rows))

@@ -10,6 +10,7 @@ enum ExperimentList {
         IPCExperiment(),
         TasksExperiment(),
         ServiceExperiment(),
+        ComponentExperiment(),
         LiabilityExperiment(),
         BindingExperiment(),
         NeighboursExperiment(),
@@ -17,7 +18,7 @@ enum ExperimentList {
         RecoveryExperiment(),
         DensityExperiment(),
     ]
-    static let all: [any Experiment] = debate + BenchmarkExperiment.all
+    static let all: [any Experiment] = debate + [XenExperiment()] + BenchmarkExperiment.all
 
     /// Returns the experiments of these names, in their order.
     ///

@@ -50,8 +50,15 @@ struct LiabilityExperiment: Experiment {
             try outcome.requireDeaths()
             add(judge, to: run)
         }
-        // The start of KVM's host takes longer than a quick form may.
-        if !run.isQuick { run.measure(.kvm) { try measureKVM(run) } }
+        // The starts of KVM's host and of Xen's first domain take longer than a quick form may.
+        guard !run.isQuick else { return }
+        run.measure(.kvm) { try measureKVM(run) }
+        run.measure(.xen) {
+            run.note(version: XenPackages(workspace: run.workspace).versionText ?? "", of: "xen")
+            run.add(
+                try XenStall(workspace: run.workspace).excess().map(XenExperiment.withoutSubject), of: .xen,
+                cpu: XenBoard.cpu, software: XenExperiment.software)
+        }
     }
 
     /// The monitor of a guest of KVM is its QEMU.

@@ -37,7 +37,7 @@ struct NeighboursExperiment: Experiment {
 
     private func measureShares(_ run: ExperimentRun) {
         let benchmark = NeighbourBenchmark(
-            workspace: run.workspace, rounds: run.isQuick ? 20 : 100, timeout: .seconds(1800))
+            workspace: run.workspace, rounds: run.isQuick ? 20 : 50, timeout: .seconds(1800))
         let attacks: [NeighbourBenchmark.Attack] = run.isQuick ? [.spin] : NeighbourBenchmark.Attack.allCases
         // A quick run has no time to boot the hosts of the other systems.
         for subject in run.isQuick ? [.entente] : NeighbourBenchmark.subjects {

@@ -20,11 +20,11 @@ struct ServiceExperiment: Experiment {
         Hypothesis.ratio(
             "Rings spare the kernel: with sixteen requests at once it executes a fifth of the instructions at most.",
             refutedIf: "the kernel's share of a request in a batch of sixteen is more than a fifth of that of a call.",
-            ("component.ring.has.16.kernel", .entente), over: ("component.call.has.kernel", .entente), atMost: 0.2),
+            ("kernel.component.ring.has.16", .entente), over: ("kernel.component.call.has", .entente), atMost: 0.2),
         Hypothesis.ratio(
             "Batches are paid for in latency: the first of 256 items comes after the time of a hundred calls or more.",
             refutedIf: "a hundred calls take longer than the first answer of a batch of 256.",
-            ("component.call.get", .entente), over: ("component.ring.get.256.latency", .entente), atMost: 0.01),
+            ("component.call.get", .entente), over: ("latency.component.ring.get.256", .entente), atMost: 0.01),
         Hypothesis.ratio(
             "A service that another program must serve costs a component half as much as a process at most.",
             refutedIf: "a call for an item takes more than half of the instructions of the same between processes.",
@@ -63,14 +63,14 @@ struct ServiceExperiment: Experiment {
         for result in try benchmark.components() {
             let task = "component.\(result.task.name)"
             add(task, .entente, result.cost.total, to: run)
-            add(task + ".kernel", .entente, result.cost["Kernel"], to: run)
-            if let latency = result.task.latency { add(task + ".latency", .entente, latency, to: run) }
+            add("kernel." + task, .entente, result.cost["Kernel"], to: run)
+            if let latency = result.task.latency { add("latency." + task, .entente, latency, to: run) }
         }
     }
 
     /// Adds the processes of a machine, or of the same Linux on the bare board.
     private func addProcesses(of benchmark: ServiceBenchmark, _ subject: Subject, to run: ExperimentRun) throws {
-        for result in try benchmark.processes(isBare: subject == .native) {
+        for result in try benchmark.processes(isBare: subject == .native) where result.task.name != "start" {
             add("machine.\(result.task.name)", subject, result.cost.total, to: run, software: ["linux"])
         }
     }
@@ -83,7 +83,7 @@ struct ServiceExperiment: Experiment {
         for (task, record) in zip(tasks, records) {
             let cost = RequestCost(record, parts: parts, requests: count)
             add("machine.disk.\(task)", subject, cost.total, to: run, software: ["linux"])
-            if subject == .entente { add("machine.disk.\(task).kernel", subject, cost["Kernel"], to: run) }
+            if subject == .entente { add("kernel.machine.disk.\(task)", subject, cost["Kernel"], to: run) }
         }
     }
 
@@ -96,14 +96,14 @@ struct ServiceExperiment: Experiment {
             run.add("crossing." + name, .entente, [value], unit: unit, .count, software: ["entente", "qemu", "linux"])
         }
         for task in ["has", "get", "put"] {
-            for part in ["", ".kernel"] {
-                guard let limit = values["component.call.\(task)\(part)"] else { continue }
+            for part in ["", "kernel."] {
+                guard let limit = values["\(part)component.call.\(task)"] else { continue }
                 let costs = Dictionary(
                     uniqueKeysWithValues: Self.batches.compactMap { size in
-                        values["component.ring.\(task).\(size)\(part)"].map { (size, $0) }
+                        values["\(part)component.ring.\(task).\(size)"].map { (size, $0) }
                     })
                 let batch = CrossingPoint.batch(costs, below: limit).map(Double.init)
-                point("ring-below-call.\(task)\(part)", batch, "requests in a batch")
+                point("\(part)ring-below-call.\(task)", batch, "requests in a batch")
             }
         }
         guard let hit = values["machine.cache.get"], let miss = values["machine.disk.read1"] else { return }

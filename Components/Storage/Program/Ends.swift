@@ -27,6 +27,8 @@ final class DriverEnd: BlockRequestSink {
             let disk = client.request(in: slot)?.disk ?? .max
             earlierDisk[number] = disk
             count(disk, 1)
+            // The life before may have died after it submitted this request, and before it woke the driver.
+            hasSubmitted = true
         }
     }
 

@@ -29,7 +29,7 @@ struct FaultSchedule {
     private(set) var slots = 1
 
     /// All times are in microseconds since the board's reset. Before the start the machines boot.
-    static let start: UInt64 = 6_000_000
+    static let start: UInt64 = 4_000_000
     static let slot: UInt64 = 600_000
     /// The time from the start of a slot to its fault.
     static let lead: UInt64 = 100_000

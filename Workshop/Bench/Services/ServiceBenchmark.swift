@@ -14,6 +14,8 @@ struct ServiceBenchmark {
     struct Result {
         var task: ServiceTask
         var cost: RequestCost
+        /// The instructions that the board had executed when the task began, or nil if the task never left its program.
+        var executedBefore: UInt64?
     }
 
     /// The model of the CPU in the systems.
@@ -84,7 +86,9 @@ struct ServiceBenchmark {
             throw Failure("\(tasks.count) tasks were reported, and \(records.count) were counted")
         }
         return zip(tasks, records).map { task, record in
-            Result(task: task, cost: RequestCost(record, parts: parts, requests: task.operations))
+            Result(
+                task: task, cost: RequestCost(record, parts: parts, requests: task.operations),
+                executedBefore: record.changes.first?.executed)
         }
     }
 

@@ -38,7 +38,10 @@ struct XenDomain {
         for (path, contents) in files.sorted(by: { $0.key < $1.key }) {
             archive.add(file: path, contents: contents, permissions: 0o755)
         }
-        guard directArguments == nil else { return archive.finished() }
+        if directArguments != nil {
+            archive.add(directory: "tmp")
+            return archive.finished()
+        }
         let text = """
             #!/bin/sh
             export PATH=/bin

@@ -33,6 +33,17 @@ struct XenPackages {
         try Progress.step("Fetching Debian's Xen \(Self.version) for arm64 with its toolstack") { try fetch() }
     }
 
+    /// Debian's version of the hypervisor, or nil if it is not fetched.
+    var versionText: String? {
+        (try? Data(contentsOf: hypervisor, options: .mappedIfSafe)).flatMap(Self.version(inImage:))
+    }
+
+    /// Returns the version that an image of the hypervisor contains, in a text with a zero byte at its end.
+    static func version(inImage image: Data) -> String? {
+        guard let mark = image.firstRange(of: Data("\(version).".utf8)) else { return nil }
+        return String(decoding: image[mark.lowerBound...].prefix(100).prefix { $0 != 0 }, as: UTF8.self)
+    }
+
     private func fetch() throws {
         let apt = PrivateApt(folder: workspace.debian.appendingPathComponent("apt"), architecture: "arm64")
         let tree = workspace.debian.appendingPathComponent("xen-\(UUID().uuidString)")
