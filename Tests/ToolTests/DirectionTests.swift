@@ -111,7 +111,7 @@ import Testing
         "Components/Store": ["Entente", "ItemStore"],
         "Guests": ["GuestHardware", "GuestSupport", "HostileSupport", "DiskSupport"],
         "Benchmarks": [
-            "ABI", "Entente", "ItemStore", "LineLog", "MachineMonitor", "Marks", "Measuring",
+            "ABI", "Entente", "Hypercall", "ItemStore", "LineLog", "MachineMonitor", "Marks", "Measuring",
             "RuntimeSupport",
         ],
         "Tests/Programs": ["ABI", "Entente", "RuntimeSupport", "SerialConsole", "SerialDriver", "HarmWitness"],

@@ -33,10 +33,11 @@ import Testing
         let rows = [
             BenchRow("checked.doorbell", 442), BenchRow("bound.doorbell", 144), BenchRow("bind.doorbell", 774),
             BenchRow("transfer.lease.4096", 1371), BenchRow("transfer.ring.4096", 1712), BenchRow("bind.ring", 8112),
+            BenchRow("transfer.ring-of-16.4096", 1295), BenchRow("checked.hypercall", 187),
         ]
         let kinds = BindingExperiment.comparisons(of: rows)
-        #expect(kinds.map(\.kind) == ["doorbell", "ring.4096"])
-        #expect(kinds.map(\.uses) == [3, nil])
+        #expect(kinds.map(\.kind) == ["doorbell", "doorbell-by-hypercall", "ring.4096", "ring-of-16.4096"])
+        #expect(kinds.map(\.uses) == [3, 19, nil, 107])
     }
 
     @Test func judgesTheRing() {

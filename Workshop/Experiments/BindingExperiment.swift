@@ -20,7 +20,7 @@ struct BindingExperiment: Experiment {
             ("bound.interrupt", .entente), over: ("checked.interrupt", .entente), atMost: 0.5),
         Hypothesis.ratio(
             "A window that is mapped once is cheaper than pages that are mapped and unmapped for each 4 KiB.",
-            refutedIf: "To copy 4 KiB into the window takes more instructions than to map a page and unmap it.",
+            refutedIf: "A copy of 4 KiB into the window takes more instructions than to map a page and unmap it.",
             ("bound.window.4096", .entente), over: ("checked.window.4096", .entente), atMost: 1),
         Hypothesis(
             claim: "A ring with a window has paid for itself after at most 100 items of 4 KiB, against calls with a "
@@ -71,17 +71,22 @@ struct BindingExperiment: Experiment {
         let simple = ["doorbell", "interrupt", "window.4096", "window.65536"].map { kind in
             Payback(kind, in: rows, checked: ["checked.\(kind)"], bound: "bound.\(kind)", bind: ["bind.\(kind)"])
         }
+        let hypercall = Payback(
+            "doorbell-by-hypercall", in: rows, checked: ["checked.hypercall"], bound: "bound.doorbell",
+            bind: ["bind.doorbell"])
         // In place there is no operation at all: neither a copy nor a mapping.
         let inPlace = Payback(
             "window-in-place.4096", in: rows, checked: ["checked.window.4096"], bound: nil, bind: ["bind.window.4096"])
-        let rings = [("page", "512"), ("lease", "4096"), ("lease", "65536")].map { way, size in
-            Payback(
-                "ring.\(size)", in: rows, checked: ["transfer.\(way).\(size)"], bound: "transfer.ring.\(size)",
-                bind: ["bind.ring"])
+        let rings = ["ring", "ring-of-16"].flatMap { ring in
+            [("page", "512"), ("lease", "4096"), ("lease", "65536")].map { way, size in
+                Payback(
+                    "\(ring).\(size)", in: rows, checked: ["transfer.\(way).\(size)"],
+                    bound: "transfer.\(ring).\(size)", bind: ["bind.ring"])
+            }
         }
         let grant = Payback(
             "grant.4096", in: rows, checked: ["delegate.page", "revoke.page"], bound: "bound.window.4096",
             bind: ["delegate.page"])
-        return (simple + [inPlace] + rings + [grant]).compactMap { $0 }
+        return (simple + [hypercall, inPlace] + rings + [grant]).compactMap { $0 }
     }
 }

@@ -41,9 +41,10 @@ public struct Guest {
     ///   - heard: the notification of the client, which hears that the guest has ended its task.
     ///   - role: the task with which the program's thread entry is called in the guest.
     ///   - parameter: the parameter with which the space is created.
+    ///   - table: the table of capabilities that it may use in hypercalls, or 0.
     public init(
         _ factory: inout ObjectFactory, _ page: UInt32, _ portal: UInt32, _ heard: UInt32, role: UInt64,
-        parameter: UInt64
+        parameter: UInt64, table: UInt32 = 0
     ) {
         self.role = role
         space = factory.create(.addressSpace, parameter)
@@ -53,7 +54,7 @@ public struct Guest {
         let stack = factory.create(.extent, 16384)
         factory.map(stack, into: space, GuestPlace.stackTop - 16384, size: 16384, .write)
         let time = factory.schedulingContext(priority: 5)
-        let words = Words(UInt64(space), 0, UInt64(portal), UInt64(time), 0)
+        let words = Words(UInt64(space), UInt64(table), UInt64(portal), UInt64(time), 0)
         require(contextControl(virtualCPU, .configure, words), "configure a virtual CPU")
         require(contextControl(virtualCPU, .bindStopped, Words(UInt64(heard), 1)), "bind the end of a task")
     }

@@ -44,12 +44,16 @@ struct RingEnd {
     }
 
     /// Puts an element. Returns true if the consumer sleeps and needs a signal.
-    mutating func put(_ offset: UInt64, _ size: UInt64) -> Bool {
+    ///
+    /// - Parameter publishes: false to let the consumer see the element only with a later one.
+    @inline(__always)
+    mutating func put(_ offset: UInt64, _ size: UInt64, publishes: Bool = true) -> Bool {
         require(own &- tail.acquired < RingEnd.capacity, "find room in a ring")
         let place = elements &+ UInt64(own & (RingEnd.capacity &- 1)) &* 16
         entente_write64(place, offset)
         entente_write64(place &+ 8, size)
         own &+= 1
+        guard publishes else { return false }
         head.set(own)
         guard consumerSleeps.value != 0 else { return false }
         consumerSleeps.set(0)
@@ -103,6 +107,19 @@ struct RingClient {
         if requests.put(0, size) { signal(server) }
         while answers.take() == nil { answers.sleep() }
     }
+
+    /// Copies items of `size` bytes into the window, tells the server of all by one signal, and waits for all answers.
+    mutating func sendMany(_ size: UInt64) {
+        for item in 0..<RingClient.batch {
+            let offset = item &* size
+            copy(to: Place.window &+ offset, from: Place.buffer, size)
+            if requests.put(offset, size, publishes: item == RingClient.batch &- 1) { signal(server) }
+        }
+        for _ in 0..<RingClient.batch { while answers.take() == nil { answers.sleep() } }
+    }
+
+    /// The number of items of `sendMany`. Those of 64 KiB fill the window.
+    static let batch: UInt64 = 16
 }
 
 /// Serves the rings of a page.
@@ -114,8 +131,8 @@ func receiveByRing(_ page: UInt64, copies: Bool) -> Never {
     let client = UInt32(truncatingIfNeeded: entente_read64(page &+ 192))
     while true {
         while let request = requests.take() {
-            if copies, request.size <= Place.largest {
-                copy(to: Place.buffer, from: Place.window, request.size)
+            if copies, request.offset <= Place.largest, request.size <= Place.largest &- request.offset {
+                copy(to: Place.buffer, from: Place.window &+ request.offset, request.size)
             }
             if answers.put(0, 0) { signal(client) }
         }

@@ -15,8 +15,10 @@ enum Mechanism: Int {
     case ring = 3
     /// The same without any copy. Neither side is protected from later changes by the other.
     case inPlace = 4
+    /// The ring with copies, and one signal for `RingClient.batch` items.
+    case ringBatch = 5
 
-    static let count = 5
+    static let count = 6
 
     var name: StaticString {
         switch self {
@@ -25,6 +27,7 @@ enum Mechanism: Int {
         case .lease: "lease"
         case .ring: "ring"
         case .inPlace: "in-place"
+        case .ringBatch: "ring-of-16"
         }
     }
 }
@@ -82,7 +85,7 @@ struct Sender {
         require(contextControl(thread, .setMessagePage, Words(UInt64(page))), "give a thread its message page")
     }
 
-    /// Returns the ticks of `turns` transfers of `size` bytes, without those of the loop. Checks that the last one
+    /// Returns the ticks of `turns` transfers of `size` bytes (or of batches of them), without those of the loop. Checks that the last one
     /// brought the data.
     mutating func ticks(_ mechanism: Mechanism, _ size: UInt64, turns: UInt64) -> UInt64 {
         entente_write64(Place.announced, size)
@@ -111,6 +114,7 @@ struct Sender {
                 ring.send(size)
             }
         case .inPlace: for _ in 0..<turns { inPlace.send(size) }
+        case .ringBatch: for _ in 0..<turns { ring.sendMany(size) }
         }
     }
 

@@ -8,8 +8,10 @@ func measureTransfers(_ sender: inout Sender) {
         let turns: UInt64 = size <= 4096 ? 1000 : size <= 65536 ? 50 : 4
         for index in 0..<Mechanism.count {
             guard let mechanism = Mechanism(rawValue: index) else { continue }
+            let batch = mechanism == .ringBatch ? RingClient.batch : 1
+            guard batch &* size <= Place.largest else { continue }
             let ticks = sender.ticks(mechanism, size, turns: turns)
-            report("transfer", mechanism.name, size: size, ticks: ticks, turns: turns)
+            report("transfer", mechanism.name, size: size, ticks: ticks, turns: turns &* batch)
         }
     }
 }
