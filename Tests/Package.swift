@@ -19,7 +19,7 @@ let threadTests = [
 ]
 let testsWithoutThreads = [
     "InterleavingTests", "SupervisionTests", "SerialConsoleTests", "DiskPoolTests", "BlockStorageTests",
-    "DiskOrdersTests", "VirtioBlockTests", "VirtioTests",
+    "DiskOrdersTests", "VirtioBlockTests", "VirtioTests", "ItemStoreTests",
 ]
 let hasThreadTestsOnly = Context.environment["ENTENTE_THREADS"] != nil
 
@@ -28,6 +28,7 @@ let package = Package(
     dependencies: [
         .package(path: "../Kit"), .package(path: "../Kernel"), .package(path: "../Machines"),
         .package(path: "../Services"), .package(path: "../Components/BlockDriver"),
+        .package(path: "../Components/Store"),
     ],
     targets: [
         // The tests of several modules share this target.
@@ -79,6 +80,13 @@ let package = Package(
                 .product(name: "DiskPool", package: "Services"),
             ],
             path: "DiskOrdersTests"),
+        .testTarget(
+            name: "ItemStoreTests",
+            dependencies: [
+                .product(name: "ItemStore", package: "Store"), .product(name: "Entente", package: "Kit"),
+                .product(name: "EntenteTesting", package: "Kit"),
+            ],
+            path: "ItemStoreTests"),
         .testTarget(
             name: "EntenteTests",
             dependencies: [

@@ -4,7 +4,6 @@
 #include "output.h"
 
 enum file_call {
-    SYS_ioctl = 29,
     SYS_ftruncate = 46,
     SYS_faccessat = 48,
 };

@@ -1,105 +1,27 @@
 /* Counts the instructions of everyday work of an operating system: a loop, system calls, processes, memory, pipes.
    Prints `workload: NAME VALUE`, instructions for one operation by the virtual counter, which under the emulator's
-   `-icount shift=0` counts 1 ns for an instruction; last `workload: total VALUE`, all of the measured instructions. */
+   `-icount shift=0` counts 1 ns for an instruction; last `workload: total VALUE`, all of the measured instructions.
+
+   As process 1 it takes one of these arguments:
+     set            the work above
+     calls          a million system calls, without a figure
+     crew N PHASE   each task of `crew_tasks`, divided among N processors, between marks for the emulator's plugin
+                    (Benchmarks/Instructions). Prints `task: NAME count COUNT ticks TICKS` after each, and `task: end`.
+                    Runs with different phases have the interrupts of the timer at different places of the work.
+     disk 1 PHASE   the same for the tasks of `disk_tasks`
+     beat SECONDS   a sleep of 5 ms after the other. Prints `beat: begins`, and at the end `beat: longest US`, the longest
+                    time from one wake-up to the next.
+     rest           nothing, until somebody turns the machine off
+   Otherwise it turns the machine off at once. */
+#include "crew.h"
+#include "files.h"
 #include "linux.h"
 #include "output.h"
+#include "work.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-static char *own_path;
-
-/* Executes `count` turns of 100 instructions. */
-static void run_loop(uint64_t count)
-{
-    uint64_t scratch = 0;
-    __asm__ volatile(
-        "1:\n"
-        ".rept 98\n"
-        "add    %[scratch], %[scratch], #1\n"
-        ".endr\n"
-        "subs   %[count], %[count], #1\n"
-        "b.ne   1b\n"
-        : [count] "+r"(count), [scratch] "+r"(scratch)::"cc");
-}
-
-static void call_getppid(uint64_t count)
-{
-    while (count-- > 0)
-        system_call3(SYS_getppid, 0, 0, 0);
-}
-
-static void wait_for(long process)
-{
-    int status = -1;
-    if (process < 0 || system_call6(SYS_wait4, process, (long)&status, 0, 0, 0, 0) != process || status != 0)
-        fail("start a process and wait for it");
-}
-
-static void fork_and_exit(uint64_t count)
-{
-    while (count-- > 0) {
-        long child = fork_process();
-        if (child == 0)
-            exit_process(0);
-        wait_for(child);
-    }
-}
-
-static void spawn_self(uint64_t count)
-{
-    char *const arguments[] = {own_path, "exit", NULL};
-    char *const environment[] = {NULL};
-    while (count-- > 0)
-        wait_for(spawn_process(own_path, arguments, environment));
-}
-
-/* Touches `count` pages for the first time, in one mapping. */
-static void touch_pages(uint64_t count)
-{
-    const size_t page = 4096;
-    long area = system_call6(SYS_mmap, 0, (long)(count * page), PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
-    if (area < 0)
-        fail("map memory");
-    /* Makes each page fault, not only each 512th. A kernel without huge pages refuses, which has the same effect. */
-    system_call3(SYS_madvise, area, (long)(count * page), MADV_NOHUGEPAGE);
-    for (uint64_t i = 0; i < count; i++)
-        *(volatile char *)(area + (long)(i * page)) = 1;
-    if (system_call3(SYS_munmap, area, (long)(count * page), 0) != 0)
-        fail("unmap memory");
-}
-
-static void pass_byte(int from, int to)
-{
-    char byte = 0;
-    if (system_call3(SYS_read, from, (long)&byte, 1) != 1 || system_call3(SYS_write, to, (long)&byte, 1) != 1)
-        fail("pass a byte through a pipe");
-}
-
-/* Sends a byte to another process and back, by two pipes. */
-static void play_ping_pong(uint64_t count)
-{
-    int there[2], back[2];
-    if (system_call3(SYS_pipe2, (long)there, 0, 0) != 0 || system_call3(SYS_pipe2, (long)back, 0, 0) != 0)
-        fail("make a pipe");
-    long child = fork_process();
-    if (child == 0) {
-        for (uint64_t i = 0; i < count; i++)
-            pass_byte(there[0], back[1]);
-        exit_process(0);
-    }
-    char byte = 0;
-    if (system_call3(SYS_write, there[1], (long)&byte, 1) != 1)
-        fail("write to a pipe");
-    for (uint64_t i = 1; i < count; i++)
-        pass_byte(back[0], there[1]);
-    if (system_call3(SYS_read, back[0], (long)&byte, 1) != 1)
-        fail("read from a pipe");
-    wait_for(child);
-    for (int end = 0; end < 2; end++) {
-        system_call3(SYS_close, there[end], 0, 0);
-        system_call3(SYS_close, back[end], 0, 0);
-    }
-}
+char *program_path;
 
 struct row {
     const char *name;
@@ -114,6 +36,27 @@ static const struct row rows[] = {
     {"vfork-exec-wait", spawn_self, 250},
     {"page-touch", touch_pages, 16384},
     {"pipe-round-trip", play_ping_pong, 8000},
+};
+
+/* The counts are those of all processors together, so that the work is the same on any number of them. */
+static const struct row crew_tasks[] = {
+    {"loop", run_loop, 400000},
+    {"getppid", call_getppid, 100000},
+    {"fork-exit-wait", fork_and_exit, 400},
+    {"vfork-exec-wait", spawn_self, 200},
+    {"page-touch", touch_pages, 16384},
+    {"page-copy", copy_pages, 32768},
+    {"page-walk", walk_pages, 4000000},
+    {"pipe-round-trip", play_ping_pong, 8000},
+    {"file-create", create_files, 4000},
+    {"file-write", write_file, 16384},
+    {"file-read", read_file, 16384},
+};
+
+static const struct row disk_tasks[] = {
+    {"disk-read", read_disk, 2000},
+    {"disk-write", write_disk, 2000},
+    {"disk-sync", sync_disk, 500},
 };
 
 /* Runs a row and prints it. Returns its cost in tenths of an instruction. */
@@ -142,6 +85,65 @@ static void run_set(void)
     write_text("\n");
 }
 
+/* Delays each task, by about 0.8 ms for each step. */
+static uint64_t phase;
+
+static void run_task(const struct row *task, int processors)
+{
+    run_loop(phase * 7919 + 1);
+    uint64_t ticks = measure_crew(task->run, task->count, processors);
+    const struct pair figures[] = {{" count ", task->count}, {" ticks ", ticks}, {NULL, 0}};
+    write_text("task: ");
+    write_pairs(task->name, figures);
+}
+
+static void run_crew_tasks(int processors)
+{
+    static const struct row across = {"pipe-across", play_across_processors, 4000};
+    prepare_files();
+    /* The system that has started this machine may still be busy with that. */
+    pause_for(3000);
+    for (size_t i = 0; i < LENGTH(crew_tasks); i++)
+        run_task(&crew_tasks[i], processors);
+    /* The other process of this task is on the second processor, and the crew is a single process. */
+    if (processors > 1)
+        run_task(&across, 1);
+    write_text("task: end\n");
+}
+
+static void run_disk_tasks(void)
+{
+    prepare_disk();
+    /* A disk that never was written to may answer without storage. */
+    write_disk(2048);
+    for (size_t i = 0; i < LENGTH(disk_tasks); i++)
+        run_task(&disk_tasks[i], 1);
+    write_text("task: end\n");
+}
+
+static void beat(uint64_t seconds)
+{
+    const uint64_t frequency = counter_frequency();
+    write_text("beat: begins\n");
+    const uint64_t start = read_counter();
+    uint64_t longest = 0;
+    for (uint64_t last = start; last - start < seconds * frequency;) {
+        pause_for(5);
+        uint64_t now = read_counter();
+        if (now - last > longest)
+            longest = now - last;
+        last = now;
+    }
+    const struct pair figures[] = {{"longest ", longest * 1000 / (frequency / 1000)}, {NULL, 0}};
+    write_pairs("beat: ", figures);
+}
+
+static void rest(void)
+{
+    for (;;)
+        pause_for(3600000);
+}
+
 static int is_same(const char *left, const char *right)
 {
     while (*left != 0 && *left == *right) {
@@ -151,17 +153,37 @@ static int is_same(const char *left, const char *right)
     return *left == *right;
 }
 
-/* Runs as process 1, which the kernel starts when it has booted. Prints the time since the machine's reset, performs
-   the work that the argument names ("set", "calls" or nothing), and turns the machine off. */
-__attribute__((noreturn)) static void run_as_init(const char *argument, uint64_t arrival)
+/* Waits until Linux has random numbers. Before that, each system call costs more, because Linux then makes the random
+   place of its stack in a slower way. Most machines get a seed with their device tree, and do not wait. */
+static void await_random_numbers(void)
 {
+    enum { SYS_getrandom = 278 };
+    uint64_t number;
+    if (system_call3((enum system_call)SYS_getrandom, (long)&number, sizeof number, 0) != sizeof number)
+        fail("get a random number");
+}
+
+/* Runs as process 1, which the kernel starts when it has booted. Prints the time since the machine's reset, performs
+   the work that the argument names, and turns the machine off. `numbers` are the arguments behind it. */
+__attribute__((noreturn)) static void run_as_init(const char *argument, const uint64_t numbers[2], uint64_t arrival)
+{
+    phase = numbers[1];
     write_text("workload: boot ");
     write_tenths(arrival * (10000000000 / counter_frequency()));
     write_text("\n");
+    await_random_numbers();
     if (is_same(argument, "set"))
         run_set();
     if (is_same(argument, "calls"))
         call_getppid(1000000);
+    if (is_same(argument, "crew"))
+        run_crew_tasks((int)numbers[0]);
+    if (is_same(argument, "disk"))
+        run_disk_tasks();
+    if (is_same(argument, "beat"))
+        beat(numbers[0]);
+    if (is_same(argument, "rest"))
+        rest();
     power_off();
 }
 
@@ -169,16 +191,19 @@ __attribute__((used, noreturn)) static void run_workload(long *stack)
 {
     uint64_t arrival = read_counter();
     long argument_count = stack[0];
-    own_path = (char *)stack[1];
+    program_path = (char *)stack[1];
     const char *argument = argument_count > 1 ? (const char *)stack[2] : "";
     /* This process was started by spawn_self. */
     if (is_same(argument, "exit"))
         exit_process(0);
-    if (system_call3(SYS_getpid, 0, 0, 0) == 1)
-        run_as_init(argument, arrival);
+    if (system_call3(SYS_getpid, 0, 0, 0) == 1) {
+        uint64_t numbers[2] = {0};
+        for (int i = 0; i < 2 && i + 2 < argument_count; i++)
+            numbers[i] = parse_number((const char *)stack[3 + i]);
+        run_as_init(argument, numbers, arrival);
+    }
     /* Uses one processor, because the figures are compared with those of machines that have one. */
-    uint64_t first_processor = 1;
-    system_call3(SYS_sched_setaffinity, 0, sizeof first_processor, (long)&first_processor);
+    bind_to_processor(0);
     run_set();
     exit_process(0);
 }

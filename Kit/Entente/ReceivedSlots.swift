@@ -5,12 +5,12 @@ public enum ReceivedSlots {
     /// Tells the kernel two free slots, or as many as there are.
     public static func prepare() {
         let page = MessageMemory.current
-        let used = page.usedSlots
+        // A server that takes capabilities does this before each call, so it may cost no loop over all slots.
+        var free = ~page.usedSlots & (1 << UInt64(InitialSlot.receivedCount) &- 1)
         var slots: UInt64 = 0
-        var found: UInt64 = 0
-        for index in 0..<InitialSlot.receivedCount where used & 1 << UInt64(index) == 0 && found < 2 {
-            slots |= UInt64(InitialSlot.firstReceived + index) << (32 * found)
-            found += 1
+        for half in 0..<UInt64(2) where free != 0 {
+            slots |= (UInt64(InitialSlot.firstReceived) + UInt64(free.trailingZeroBitCount)) << (32 * half)
+            free &= free &- 1
         }
         page.receiveSlots = slots
     }

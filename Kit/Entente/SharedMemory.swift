@@ -39,6 +39,58 @@ public struct SharedMemory: @unchecked Sendable {
         nonmutating set { unsafe wide(offset).pointee.store(newValue, ordering: .relaxed) }
     }
 
+    /// Copies as many words as `words` has out of the memory. The peer may change each word meanwhile.
+    ///
+    /// - Parameter offset: a multiple of 8. If the words do not all lie inside of the memory, the component stops.
+    public func read(into words: inout MutableSpan<UInt64>, at offset: Int) {
+        requireWords(words.count, at: offset)
+        var index = 0
+        // SAFETY (of both loops): `requireWords` has checked the words of the memory, and the index is below the count.
+        while index < words.count & ~3 {
+            unsafe words[unchecked: index] = word(offset, index).pointee.load(ordering: .relaxed)
+            unsafe words[unchecked: index + 1] = word(offset, index + 1).pointee.load(ordering: .relaxed)
+            unsafe words[unchecked: index + 2] = word(offset, index + 2).pointee.load(ordering: .relaxed)
+            unsafe words[unchecked: index + 3] = word(offset, index + 3).pointee.load(ordering: .relaxed)
+            index += 4
+        }
+        while index < words.count {
+            unsafe words[unchecked: index] = word(offset, index).pointee.load(ordering: .relaxed)
+            index += 1
+        }
+    }
+
+    /// Copies words into the memory.
+    ///
+    /// - Parameter offset: a multiple of 8. If the words do not all fit into the memory, the component stops.
+    public func write(_ words: Span<UInt64>, at offset: Int) {
+        requireWords(words.count, at: offset)
+        var index = 0
+        // SAFETY (of both loops): as in `read`.
+        while index < words.count & ~3 {
+            unsafe word(offset, index).pointee.store(words[unchecked: index], ordering: .relaxed)
+            unsafe word(offset, index + 1).pointee.store(words[unchecked: index + 1], ordering: .relaxed)
+            unsafe word(offset, index + 2).pointee.store(words[unchecked: index + 2], ordering: .relaxed)
+            unsafe word(offset, index + 3).pointee.store(words[unchecked: index + 3], ordering: .relaxed)
+            index += 4
+        }
+        while index < words.count {
+            unsafe word(offset, index).pointee.store(words[unchecked: index], ordering: .relaxed)
+            index += 1
+        }
+    }
+
+    private func requireWords(_ count: Int, at offset: Int) {
+        precondition(
+            offset & 7 == 0 && offset >= 0 && offset <= size && count <= (size - offset) / 8,
+            "the component accesses words outside of the shared memory")
+    }
+
+    /// Returns word `index` behind `offset`, which the caller has checked.
+    @unsafe @inline(__always) private func word(_ offset: Int, _ index: Int) -> SharedWord<UInt64> {
+        // SAFETY: the caller has checked that the word lies inside; all accesses to it are atomic.
+        unsafe SharedWord((base + (offset &+ 8 &* index)).assumingMemoryBound(to: Atomic<UInt64>.self))
+    }
+
     // Accesses to counters and flags. The sleeping flags of a ring need sequential consistency.
     // SAFETY (of all): `narrow` or `wide` checks that the word lies inside of the memory.
 

@@ -16,6 +16,7 @@ extension SystemTests {
                 let ceiling = try #require(ceilings[row.name], "\(row.name) has no ceiling")
                 #expect(row.value > 0 && row.value <= ceiling, "\(row.name): \(row.value) of \(ceiling)")
             }
+            try expectNoGrowth(of: rows)
             #expect(Set(rows.map(\.name)) == Set(ceilings.keys))
             #expect(rows.count == ceilings.count)
             // A machine's RAM does not delay a component.
@@ -26,6 +27,17 @@ extension SystemTests {
             let typed = try #require(rows.first { $0.name == "ipc.call-reply.typed" }).value
             let hand = try #require(rows.first { $0.name == "ipc.call-reply.hand" }).value
             #expect(typed <= hand + 5, "\(typed) and \(hand)")
+        }
+
+        /// No primitive costs over 2 % more than `Benchmarks/counts.json` says, which changes only in a commit that
+        /// makes one dearer on purpose. With `ENTENTE_UPDATE_EXPECTED` the file is written instead.
+        private func expectNoGrowth(of rows: [BenchRow]) throws {
+            let file = Repository.file("Benchmarks/counts.json")
+            if ProcessInfo.processInfo.environment["ENTENTE_UPDATE_EXPECTED"] != nil {
+                return try PrimitiveCounts(rows).write(to: file)
+            }
+            let growth = try PrimitiveCounts(file: file).growth(to: rows)
+            #expect(growth == [], "a dearer primitive needs a new Benchmarks/counts.json in the same commit")
         }
 
         /// A request of a machine's disk costs no more than `Benchmarks/disk.json` promises, in the parts of Entente.

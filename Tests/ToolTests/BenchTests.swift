@@ -39,6 +39,13 @@ import Testing
         #expect(WorkloadRun.difference(machine, less).map(\.value) == [7, 0])
     }
 
+    /// A primitive may grow by 2 %, and no further without a new file of counts.
+    @Test func dearerPrimitivesAreNoticed() {
+        let counts = PrimitiveCounts([BenchRow("a", 100), BenchRow("b", 100), BenchRow("gone", 1)])
+        let lines = counts.growth(to: [BenchRow("a", 102), BenchRow("b", 102.5), BenchRow("new", 1)])
+        #expect(lines == ["b: 102, and 100 before", "new: not counted before", "gone: not measured"])
+    }
+
     @Test func ratiosKeepTheirDecimals() {
         #expect(BenchRow.table([BenchRow("guest.efficiency", 0.9951, unit: "ratio")]).contains("0.9951 ratio"))
     }

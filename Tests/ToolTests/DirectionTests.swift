@@ -28,8 +28,11 @@ import Testing
         (
             "Workshop",
             [
-                "Support", "Checks", "Results", "Bench", "Bench/Requests", "Bench/Fio", "Bench/DebianBoot",
-                "Bench/Snapshots", "Bench/Machines", "Bench/Faults", "Experiments", "Mutants", "Testing", "Commands",
+                "Support", "Checks", "Results", "Bench", "Bench/Requests", "Bench/Machines", "Bench/KVM", "Bench/Xen",
+                "Bench/Fio", "Bench/DebianBoot", "Bench/Snapshots", "Bench/Replica", "Bench/Services",
+                "Bench/Components", "Bench/Transfers", "Bench/Faults", "Bench/Neighbours", "Experiments", "Page",
+                "Mutants", "Testing",
+                "Commands",
             ]
         ),
     ])
@@ -105,8 +108,12 @@ import Testing
             "ABI", "BlockStorage", "DiskControl", "DiskOrders", "DiskPool", "Entente", "RuntimeSupport",
         ],
         "Components/Control": ["Entente"],
+        "Components/Store": ["Entente", "ItemStore"],
         "Guests": ["GuestHardware", "GuestSupport", "HostileSupport", "DiskSupport"],
-        "Benchmarks": ["ABI", "Entente", "MachineMonitor", "RuntimeSupport"],
+        "Benchmarks": [
+            "ABI", "Entente", "ItemStore", "LineLog", "MachineMonitor", "Marks", "Measuring",
+            "RuntimeSupport",
+        ],
         "Tests/Programs": ["ABI", "Entente", "RuntimeSupport", "SerialConsole", "SerialDriver", "HarmWitness"],
         "Tests/Packages": ["Entente", "Exchange", "Hoarder", "Ledger", "Mishaps"],
         "Tool": ["ABI", "DiskOrders", "DiskPool", "SystemImage", "Tool", "Workshop"],

@@ -40,13 +40,16 @@ struct PackageSources {
 
     /// The folders of the packages that have programs, below the repository's root.
     static let programPackages = [
-        "Components", "Components/Backend", "Components/BlockDriver", "Components/Storage", "Kernel/AArch64", "Guests",
-        "Benchmarks", "Tests/Programs",
+        "Components", "Components/Backend", "Components/BlockDriver", "Components/Storage", "Components/Store",
+        "Kernel/AArch64", "Guests", "Benchmarks", "Benchmarks/ServicePrograms", "Tests/Programs",
     ]
     /// Those of them whose programs use a heap.
-    static let heapPackages: Set = ["Components/Backend", "Components/BlockDriver", "Components/Storage"]
+    static let heapPackages: Set = [
+        "Components/Backend", "Components/BlockDriver", "Components/Storage", "Components/Store",
+        "Benchmarks/ServicePrograms",
+    ]
     /// The folders of the packages on which the packages with programs depend.
-    static let libraryPackages = ["Kit", "Kernel", "Machines", "Services", "Components"]
+    static let libraryPackages = ["Kit", "Kernel", "Machines", "Services", "Components", "Components/Store"]
 
     /// Returns the sources of a product of one of the packages that have programs.
     func sources(ofProduct name: String) throws -> Sources {
@@ -131,8 +134,8 @@ extension Workspace {
     func scratch(ofProgramsIn package: String) -> URL { crossBuild.appendingPathComponent(package) }
 
     private static let componentPackages = [
-        "Components", "Components/Backend", "Components/BlockDriver", "Components/Storage", "Benchmarks",
-        "Tests/Programs",
+        "Components", "Components/Backend", "Components/BlockDriver", "Components/Storage", "Components/Store",
+        "Benchmarks", "Benchmarks/ServicePrograms", "Tests/Programs",
     ]
 
     /// Returns the programs of the board that this repository has, from the lists `programs` of its packages.

@@ -10,7 +10,7 @@ struct DebianGuest {
     var kernel: URL { folder.appendingPathComponent("vmlinuz") }
     var initrd: URL { folder.appendingPathComponent("initrd.cpio") }
     /// Debian's modules that a machine may need. The number in the name counts changes of the list.
-    private var modules: URL { folder.appendingPathComponent("modules-2") }
+    private var modules: URL { folder.appendingPathComponent("modules-4") }
     private var busybox: URL { folder.appendingPathComponent("busybox") }
 
     /// Returns the initial file system of a machine with a watchdog, with disks, or with both. It also has Debian's
@@ -34,7 +34,7 @@ struct DebianGuest {
     }
 
     /// Returns the modules of a list that Debian has not built into the kernel.
-    private func drivers(_ names: [String], needed: String, by key: String) throws -> [(name: String, contents: Data)] {
+    func drivers(_ names: [String], needed: String, by key: String) throws -> [(name: String, contents: Data)] {
         let found = names.filter { FileManager.default.fileExists(atPath: modules.appendingPathComponent($0).path) }
         guard found.contains(needed) else {
             throw Failure(
@@ -90,7 +90,7 @@ struct DebianGuest {
         try workspace.make(modules)
         let contents = FileManager.default.enumerator(at: package, includingPropertiesForKeys: nil)
         let files = contents?.allObjects ?? []
-        let wanted = WatchdogDrivers.names + DiskDrivers.names
+        let wanted = WatchdogDrivers.names + DiskDrivers.names + XenDrivers.names
         for case let file as URL in files where wanted.contains(file.lastPathComponent) {
             try keep([file], as: modules.appendingPathComponent(file.lastPathComponent))
         }

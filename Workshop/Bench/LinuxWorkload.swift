@@ -6,9 +6,14 @@ import Tool
 struct LinuxWorkload {
     let workspace: Workspace
     /// The name of the program, of its main source, and of its file in the machine's root folder.
-    var name = "workload"
-    /// The names of its other sources.
-    var parts = ["output"]
+    let name: String
+    /// The names of its other sources: of C without the ending, others with it.
+    let parts: [String]
+
+    init(workspace: Workspace, name: String = "workload", parts: [String]? = nil) {
+        (self.workspace, self.name) = (workspace, name)
+        self.parts = parts ?? (name == "workload" ? ["work", "memory", "storage", "crew", "output"] : ["output"])
+    }
 
     /// Builds the program.
     ///
@@ -17,9 +22,10 @@ struct LinuxWorkload {
         let folder = workspace.guests
         try workspace.make(folder)
         let objects = try ([name] + parts).map { name in
+            let source = name.contains(".") ? name : "\(name).c"
             let object = folder.appendingPathComponent("\(name).o").path
             try Subprocess(
-                "clang", LinuxWorkload.compilerArguments + ["-c", "Guests/Linux/\(name).c", "-o", object],
+                "clang", LinuxWorkload.compilerArguments + ["-c", "Guests/Linux/\(source)", "-o", object],
                 directory: workspace.root
             ).run()
             return object

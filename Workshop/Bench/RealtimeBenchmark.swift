@@ -135,7 +135,7 @@ extension Manifest {
         tenants = tenants.map { $0.name == machine.name ? .machine(machine) : $0 }
     }
 
-    fileprivate mutating func setArguments(_ arguments: [UInt64], of name: String) {
+    mutating func setArguments(_ arguments: [UInt64], of name: String) {
         change(name) { $0.arguments = arguments }
     }
 

@@ -7,8 +7,9 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures the system on the emulator, in instructions.",
         subcommands: [
-            BenchListCommand.self, BenchRunCommand.self, BenchCompareCommand.self,
+            BenchDebateCommand.self, BenchListCommand.self, BenchRunCommand.self, BenchReportCommand.self,
+            BenchCompareCommand.self,
             BenchPrimitivesCommand.self, BenchEfficiencyCommand.self, BenchMemoryCommand.self,
-            BenchRealtimeCommand.self, BenchEntriesCommand.self, BenchDiskCommand.self,
+            BenchRealtimeCommand.self, BenchEntriesCommand.self, BenchDiskCommand.self, BenchXenCommand.self,
         ])
 }

@@ -38,7 +38,7 @@ struct Hypothesis: Sendable {
 
     /// The statement, as a sentence.
     var claim: String
-    /// The observation that refutes it, as a sentence.
+    /// The observation that refutes it: a clause for "Refuted if …", with a full stop.
     var refutation: String
     /// Returns the verdict on the figures of the experiment.
     var test: @Sendable (ExperimentResult) -> Verdict

@@ -5,9 +5,20 @@ import Tool
 /// All experiments, those of the debate first and in its order.
 enum ExperimentList {
     static let debate: [any Experiment] = [
-        KernelSizeExperiment(), LiabilityExperiment(), RecoveryExperiment(),
+        ReplicaExperiment(),
+        KernelSizeExperiment(),
+        IPCExperiment(),
+        TasksExperiment(),
+        ServiceExperiment(),
+        ComponentExperiment(),
+        LiabilityExperiment(),
+        BindingExperiment(),
+        NeighboursExperiment(),
+        PortabilityExperiment(),
+        RecoveryExperiment(),
+        DensityExperiment(),
     ]
-    static let all: [any Experiment] = debate + BenchmarkExperiment.all
+    static let all: [any Experiment] = debate + [XenExperiment()] + BenchmarkExperiment.all
 
     /// Returns the experiments of these names, in their order.
     ///

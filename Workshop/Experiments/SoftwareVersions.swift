@@ -39,7 +39,8 @@ enum SoftwareVersions {
     }
 
     static func linux(in text: String) -> String? {
-        if let debian = text.firstMatch(of: /Debian (\d\S*)/) { return String(debian.1) }
+        // The version of Debian's package stands behind the build's number; that of the compiler stands before it.
+        if let debian = text.firstMatch(of: /#\d+ SMP[^\n]*Debian (\d[^\s)]*)/) { return String(debian.1) }
         return text.firstMatch(of: /Linux version (\S+)/).map { String($0.1) }
     }
 }

@@ -1,5 +1,6 @@
 import ABI
 @_spi(Kernel) import Entente
+import Measuring
 import RuntimeSupport
 
 /// Measures call and reply through a portal of a thread in another address space on the same core. The client calls

@@ -1,5 +1,6 @@
 import ABI
 @_spi(Kernel) import Entente
+import Measuring
 import RuntimeSupport
 
 // Delegation and revocation of capabilities.

@@ -1,5 +1,6 @@
 import ABI
 @_spi(Kernel) import Entente
+import Measuring
 import RuntimeSupport
 
 // Creation of threads and components.
@@ -46,11 +47,12 @@ func measureComponent(_ factory: inout ObjectFactory) {
     var sum: UInt64 = 0
     for _ in 0..<turns {
         let start = Clock.now
-        let region = factory.buildComponent(.hello, heard)
+        let region = factory.buildComponent(Role.hello.rawValue, heard).region
         sum &+= Clock.now &- start
         require(poll(heard) == 1, "hear of the component", status: .ok)
         require(revoke(region, .descendants) == .ok, "take a component back", status: .ok)
         require(revoke(region, .delete) == .ok, "delete a region", status: .ok)
+        factory.giveBackSlots(from: region)
     }
     report("component.create", ticks: sum, turns: turns)
 }

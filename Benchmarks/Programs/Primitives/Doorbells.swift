@@ -1,5 +1,6 @@
 import ABI
 @_spi(Kernel) import Entente
+import Measuring
 import RuntimeSupport
 
 // The stores of a machine at which the machine may not store. A guest in a space of its own executes this program's
@@ -22,37 +23,31 @@ private enum GuestTask: UInt64 {
 }
 
 /// The addresses of the guest. Nothing is mapped at those of the platform map.
-private enum GuestPlace {
-    /// A page that the guest, its monitor and the client share, at the same address.
-    static let exchange: UInt64 = 0x50_0000_0000
-    static let stackTop: UInt64 = 0x51_0000_0000
-    /// A store here ends the task.
-    static let end: UInt64 = 0x0B00_0000
+extension GuestPlace {
     /// The first of 32 places, 512 bytes apart, of which the monitor answers each store. They are registers of
     /// virtio devices beside those that have doorbells.
-    static let device: UInt64 = 0x0A00_0070
-    static let notify: UInt64 = 0x0A00_0050
-    static let acknowledge: UInt64 = 0x0A00_0064
-    static let stride: UInt64 = 0x200
+    fileprivate static let device: UInt64 = 0x0A00_0070
+    fileprivate static let notify: UInt64 = 0x0A00_0050
+    fileprivate static let acknowledge: UInt64 = 0x0A00_0064
+    fileprivate static let stride: UInt64 = 0x200
     /// The page that the guest may only read.
-    static let readOnly: UInt64 = 0x0A10_0000
-    static let valued: UInt64 = readOnly + 0x850
+    fileprivate static let readOnly: UInt64 = 0x0A10_0000
+    fileprivate static let valued: UInt64 = readOnly + 0x850
 }
 
-/// The offsets in the exchange page.
-private enum Exchange {
-    static let task: UInt64 = 0
-    static let ticks: UInt64 = 8
-    static let stamp: UInt64 = 16
+/// The further offsets in the exchange page.
+extension Exchange {
     /// The address and the value of the last exit.
-    static let exitAddress: UInt64 = 24
-    static let exitValue: UInt64 = 32
+    fileprivate static let exitAddress: UInt64 = 24
+    fileprivate static let exitValue: UInt64 = 32
 
     /// A number that the guest finds in the page.
-    static let sample: UInt64 = 0x1234_5678
+    fileprivate static let sample: UInt64 = 0x1234_5678
+}
 
-    static func read(_ offset: UInt64) -> UInt64 { entente_read64(GuestPlace.exchange + offset) }
-    static func write(_ offset: UInt64, _ value: UInt64) { entente_write64(GuestPlace.exchange + offset, value) }
+extension Guest {
+    fileprivate func start(_ task: GuestTask) { start(task.rawValue) }
+    fileprivate func perform(_ task: GuestTask) { perform(task.rawValue) }
 }
 
 /// Measures a machine's stores to its monitor and to doorbells.
@@ -64,11 +59,13 @@ func measureDoorbells(_ factory: inout ObjectFactory) {
     bind(heard, .thread, to: InitialSlot.thread)
     let portal = factory.create(.portal, UInt64(factory.thread(.guestMonitor)))
 
-    let plain = Guest(&factory, page, portal, heard, parameter: 32)
+    let plain = Guest(&factory, page, portal, heard, role: Role.guest.rawValue, parameter: 32)
     plain.perform(.exits)
     report("exit.mmio-store", ticks: Exchange.read(Exchange.ticks), turns: turnsOfMeasure)
 
-    let guest = Guest(&factory, page, portal, heard, parameter: KernelLimits.doorbellTable | 32)
+    let guest = Guest(
+        &factory, page, portal, heard, role: Role.guest.rawValue,
+        parameter: KernelLimits.doorbellTable | 32)
     let quiet = factory.create(.notification)
     for index in 0..<63 as Range<UInt64> {
         let base = index < 32 ? GuestPlace.notify : GuestPlace.acknowledge
@@ -114,59 +111,6 @@ private func measureReadOnlyMemory(
     let last = (Exchange.read(Exchange.exitAddress), Exchange.read(Exchange.exitValue))
     require(last == (GuestPlace.valued, 8), "exit by another value")
     require(guest.memoryExits &- before == 4, "count the exits")
-}
-
-/// A virtual CPU in a space of its own.
-private struct Guest {
-    let virtualCPU: UInt32
-    let space: UInt32
-    private let entry: UInt64
-
-    /// - Parameters:
-    ///   - heard: the notification of the client, which hears that the guest has ended its task.
-    ///   - parameter: the parameter with which the space is created.
-    init(_ factory: inout ObjectFactory, _ page: UInt32, _ portal: UInt32, _ heard: UInt32, parameter: UInt64) {
-        space = factory.create(.addressSpace, parameter)
-        virtualCPU = factory.create(.virtualCPU)
-        entry = factory.mapProgram(into: space, of: RootSlot.firstRegion)
-        factory.map(page, into: space, GuestPlace.exchange, size: 4096, .write)
-        let stack = factory.create(.extent, 16384)
-        factory.map(stack, into: space, GuestPlace.stackTop - 16384, size: 16384, .write)
-        let time = factory.schedulingContext(priority: 5)
-        let words = Words(UInt64(space), 0, UInt64(portal), UInt64(time), 0)
-        require(contextControl(virtualCPU, .configure, words), "configure a virtual CPU")
-        require(contextControl(virtualCPU, .bindStopped, Words(UInt64(heard), 1)), "bind the end of a task")
-    }
-
-    /// The number of the virtual CPU's exits by accesses to memory.
-    var memoryExits: UInt64 {
-        readRegister(virtualCPU, RegisterNumber.counters + UInt64(ExitCounter.memory.rawValue))
-    }
-
-    func bind(_ address: UInt64, to notification: UInt32, _ match: DoorbellMatch = .every) {
-        let words = Words(address, UInt64(notification), 1, match.bits)
-        require(invoke(.doorbell, Selector(slot: space), words), "bind a doorbell")
-    }
-
-    func start(_ task: GuestTask) {
-        Exchange.write(Exchange.task, task.rawValue)
-        writeRegisters(virtualCPU, first: 0, count: 2, Role.guest.rawValue, Role.guest.rawValue)
-        writeRegisters(virtualCPU, first: RegisterNumber.programCounter, count: 1, entry)
-        writeRegisters(virtualCPU, first: RegisterNumber.privilegedStackPointer, count: 1, GuestPlace.stackTop)
-        require(contextControl(virtualCPU, .start), "start a virtual CPU")
-    }
-
-    /// Waits until the monitor has ended the task.
-    func awaitEnd() {
-        while contextControl(virtualCPU, .status).words.w0 != ContextStatus.stopped.rawValue {
-            _ = replyWait(ReplyForm.wait)
-        }
-    }
-
-    func perform(_ task: GuestTask) {
-        start(task)
-        awaitEnd()
-    }
 }
 
 // MARK: The monitor and the guest

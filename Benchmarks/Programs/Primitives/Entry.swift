@@ -1,5 +1,6 @@
 import ABI
 @_spi(Kernel) import Entente
+import Measuring
 
 // Measures the kernel's primitives. The program runs in place of root, so that it can build threads in a second
 // address space, notifications and a virtual CPU. Nothing else runs.
@@ -51,6 +52,15 @@ enum Role: UInt64 {
     case guestMonitor = 9
     /// Is a guest.
     case guest = 10
+}
+
+extension ObjectFactory {
+    /// Makes a thread of the second address space with this task.
+    mutating func thread(
+        _ role: Role, faultPortal portal: UInt32 = 0, priority: UInt64 = threadPriority, starts: Bool = true
+    ) -> UInt32 {
+        thread(role.rawValue, faultPortal: portal, priority: priority, starts: starts)
+    }
 }
 
 @c(entente_thread_main)

@@ -1,5 +1,6 @@
 import ABI
 @_spi(Kernel) import Entente
+import Measuring
 import RuntimeSupport
 
 // A page fault of a thread, its handler in another address space, and the way back. The handler steps over the

@@ -1,5 +1,6 @@
 import ABI
 @_spi(Kernel) import Entente
+import Measuring
 import RuntimeSupport
 
 // Mapping and unmapping in the second address space, and a page fault with a mapping as the answer.

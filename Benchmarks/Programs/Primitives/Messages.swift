@@ -1,5 +1,6 @@
 import ABI
 @_spi(Kernel) import Entente
+import Measuring
 import RuntimeSupport
 
 /// The address at which both address spaces have the message page of the thread that uses it.

@@ -1,5 +1,6 @@
 import ABI
 @_spi(Kernel) import Entente
+import Measuring
 import RuntimeSupport
 
 // The same call twice: by the generated client and server of `MixInterface`, and by hand. `ImageCheck` compares the

@@ -28,15 +28,12 @@ struct DebianBootBenchmark {
         let folder = workspace.state.appendingPathComponent("debian-boot-\(UUID().uuidString)")
         try workspace.make(folder)
         defer { try? FileManager.default.removeItem(at: folder) }
-        let plugin = try EmulatorPlugin(workspace: workspace, name: "instructions", folder: "Instructions").build()
         let output = folder.appendingPathComponent("count")
         var boot = try prepare(subject, in: folder)
-        boot.arguments += ["-plugin", "\(plugin.path),output=\(output.path)"]
+        boot.arguments += try InstructionRecord.arguments(workspace: workspace, file: output)
         return try Progress.step("Starting Debian (\(subject.rawValue))") {
             try listen(to: boot.start(workspace: workspace))
-            let bytes = try Data(contentsOf: output)
-            guard bytes.count == 8 else { throw Failure("the plugin has not counted the instructions") }
-            return bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
+            return try InstructionRecord(file: output).count
         }
     }
 

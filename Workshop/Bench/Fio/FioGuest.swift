@@ -26,17 +26,9 @@ struct FioGuest {
     /// Returns the machine that runs the machine of `added(to:)` as its guest, on the disk that it has itself. KVM and
     /// Debian's QEMU need the memory of their own besides.
     func hosted(_ machine: MachineDescription) throws -> MachineDescription {
-        let inner = try added(to: machine)
-        guard case .files(let kernel, let initrd?, _) = inner.guest else { return inner }
-        var archive = CpioArchive()
-        archive.add(file: "kernel", contents: try Data(contentsOf: kernel))
-        archive.add(file: "initrd", contents: try Data(contentsOf: initrd))
-        let command = Self.emulator(of: inner)
-        archive.add(file: "measure", contents: Data("#!/bin/sh\n\(command)\n".utf8), permissions: 0o755)
-        archive.add(file: "etc/inittab", contents: Data(Self.table(of: "/measure").utf8))
-        let emulator = DebianProgram(
-            workspace: workspace, package: "qemu-system-arm", path: "usr/bin/qemu-system-aarch64")
-        var outer = try adding([try emulator.archive(), archive.finished()], to: machine, name: "fio-kvm")
+        let guest = try KVMGuest("machine", like: added(to: machine), workspace: workspace, disk: "/dev/vda")
+        let host = KVMHost(workspace: workspace, guests: [guest])
+        var outer = try adding([try host.archive()], to: machine, name: "fio-kvm")
         outer.memory = machine.memory + 2 << 30
         return outer
     }
@@ -65,17 +57,4 @@ struct FioGuest {
         echo '\(FioResult.mark)end'
 
         """
-
-    /// Returns the command that runs a machine with KVM. The guest has the same devices as on the bare board, and its
-    /// disk is the board's, past the cache of the outer Linux.
-    private static func emulator(of machine: MachineDescription) -> String {
-        """
-        qemu-system-aarch64 -M virt,gic-version=3 -accel kvm -cpu host -smp \(machine.cpus) \
-        -m \(machine.memory >> 20)M -nodefaults -display none -nic none \
-        -chardev stdio,id=serial,signal=off -serial chardev:serial -global virtio-mmio.force-legacy=false \
-        -object iothread,id=disks -drive if=none,id=data,file=/dev/vda,format=raw,cache=none,aio=native \
-        -device virtio-blk-device,drive=data,iothread=disks \
-        -kernel /kernel -initrd /initrd -append '\(machine.commandLine)' </dev/null
-        """
-    }
 }

@@ -2,9 +2,10 @@ import Foundation
 import SystemImage
 import Tool
 
-/// A board of 4 GiB full of idle Debian machines of 64 MiB, each with a clone of one disk.
+/// A board of 4 GiB full of idle Debian machines of 64 MiB, each with a clone of one disk or with none.
 struct MachineCrowd {
     var count: Int
+    var hasDisks = true
 
     /// The most machines for which the board has memory.
     static let maximum = 60
@@ -13,13 +14,13 @@ struct MachineCrowd {
 
     var manifest: String {
         let machines = (1...count).map {
-            "  \(Self.name($0)): {guest: debian, memory: 64MiB, command-line: console=ttyAMA0 quiet kpti=off, "
-                + "disks: {data: {size: 64MiB, clone-of: golden}}}"
+            "  \(Self.name($0)): {guest: debian, memory: 64MiB, command-line: console=ttyAMA0 quiet kpti=off"
+                + (hasDisks ? ", disks: {data: {size: 64MiB, clone-of: golden}}}" : "}")
         }
         return """
             system: bench-machines-\(count)
-            board: {cpu: neoverse-n1, cores: 1, memory: 4GiB, disks: {main: {size: 8GiB}}}
-            disks: {golden: {size: 64MiB}}
+            board: {cpu: neoverse-n1, cores: 1, memory: 4GiB\(hasDisks ? ", disks: {main: {size: 8GiB}}" : "")}
+            \(hasDisks ? "disks: {golden: {size: 64MiB}}" : "")
             machines:
             \(machines.joined(separator: "\n"))
 
@@ -36,7 +37,7 @@ struct MachineCrowd {
     /// Time follows the instructions. An idle board waits for its disk in the host's time.
     static let clock = ["-icount", "shift=0,sleep=on", "-seed", "1"]
     /// The text by which a machine says that its Linux has started.
-    private static let start = "'poweroff' ends this machine"
+    static let start = "'poweroff' ends this machine"
 
     /// Listens to the machines until all have started.
     ///
@@ -55,9 +56,7 @@ struct MachineCrowd {
                         heard(text)
                         continue
                     }
-                    let bytes = try Data(contentsOf: executed)
-                    guard bytes.count == 8 else { throw Failure("the plugin has not counted the instructions") }
-                    starts.append(bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) })
+                    starts.append(try InstructionRecord(file: executed).count)
                     if starts.count == count { return starts }
                 case .ended: throw Failure("the board went off before the machines had started")
                 case .output, .readable: break

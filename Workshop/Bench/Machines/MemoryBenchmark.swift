@@ -22,9 +22,8 @@ struct MemoryBenchmark {
         options.disks = folder
         let manifest = try Manifest.load(path: crowd.write(to: folder).path)
         var boot = try PreparedBoot(manifest, workspace: workspace, options: options)
-        let plugin = try EmulatorPlugin(workspace: workspace, name: "instructions", folder: "Instructions").build()
         let executed = folder.appendingPathComponent("count")
-        boot.arguments += ["-plugin", "\(plugin.path),output=\(executed.path)"]
+        boot.arguments += try InstructionRecord.arguments(workspace: workspace, file: executed)
         return try Progress.step("Starting \(crowd.count) machines") {
             let session = try boot.start(workspace: workspace)
             defer { session.end() }

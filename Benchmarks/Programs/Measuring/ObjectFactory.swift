@@ -2,26 +2,26 @@ import ABI
 @_spi(Kernel) import Entente
 
 /// Builds the objects of the measurements in the board's RAM, and a second address space with the program in it.
-struct ObjectFactory {
+public struct ObjectFactory {
     /// The second address space.
-    private(set) var space: UInt32 = 0
+    public private(set) var space: UInt32 = 0
     private var nextSlot: UInt32 = 64
     private var nextStack = ComponentLayout.stackTop - ComponentLayout.stackStride
 
     /// The priority of threads, which are more urgent than the client. A thread that becomes ready runs at once, on
     /// its own time until it first waits.
-    static let threadPriority: UInt64 = 31
+    public static let threadPriority: UInt64 = 31
     /// The priority with which root starts.
-    static let clientPriority: UInt64 = 30
+    public static let clientPriority: UInt64 = 30
     /// An address at which no space has a mapping.
-    static let nowhere: UInt64 = ComponentLayout.devices
+    public static let nowhere: UInt64 = ComponentLayout.devices
     /// The start of a range without mappings. The distance of an access from it encodes a number.
-    static let report: UInt64 = 0x40_0000_0000
+    public static let report: UInt64 = 0x40_0000_0000
     private static let stackSize: UInt64 = 16 << 10
 
     /// Makes the second address space, and maps the program into it.
     /// - Parameter image: the address at which this program sees its image.
-    init(image: UInt64) {
+    public init(image: UInt64) {
         self.image = image
         // SAFETY: the kernel mapped the image there, read-only, and checked its magic and version.
         program = unsafe UnsafePointer<ImageHeader>(bitPattern: UInt(image)).unsafelyUnwrapped.pointee.root
@@ -33,7 +33,7 @@ struct ObjectFactory {
     private let program: ProgramRecord
 
     /// Creates an object, and returns the slot of its capability.
-    mutating func create(
+    public mutating func create(
         _ kind: ObjectKind, _ parameter: UInt64 = 0, alignment: UInt64 = 4096,
         of region: UInt32 = RootSlot.firstRegion
     ) -> UInt32 {
@@ -44,18 +44,23 @@ struct ObjectFactory {
     }
 
     /// Reserves slots that stay empty until the measurement fills them. Returns the first one.
-    mutating func reserveSlots(_ count: UInt32) -> UInt32 {
+    public mutating func reserveSlots(_ count: UInt32) -> UInt32 {
         nextSlot += count
         return nextSlot - count
     }
 
     /// Gives back the slots that were reserved last.
-    mutating func giveBackSlots(_ count: UInt32) { nextSlot -= count }
+    public mutating func giveBackSlots(_ count: UInt32) { nextSlot -= count }
+
+    /// Gives back this slot and all that were reserved later. They are empty.
+    public mutating func giveBackSlots(from first: UInt32) { nextSlot = first }
 
     /// Makes a thread of the second address space that has begun its task.
-    /// - Parameter portal: the portal that gets its faults; 0 for none.
-    mutating func thread(
-        _ role: Role, faultPortal portal: UInt32 = 0, priority: UInt64 = threadPriority, starts: Bool = true
+    /// - Parameters:
+    ///   - role: the task of the thread, which it gets in place of a core's number.
+    ///   - portal: the portal that gets its faults; 0 for none.
+    public mutating func thread(
+        _ role: UInt64, faultPortal portal: UInt32 = 0, priority: UInt64 = threadPriority, starts: Bool = true
     ) -> UInt32 {
         let thread = create(.thread)
         let scheduling = schedulingContext(priority: priority)
@@ -63,18 +68,25 @@ struct ObjectFactory {
         require(contextControl(thread, .configure, words), "configure a thread")
         let stack = create(.extent, Self.stackSize)
         map(stack, into: space, nextStack - Self.stackSize, size: Self.stackSize, .write)
-        writeRegisters(thread, first: 0, count: 2, role.rawValue, role.rawValue)
+        writeRegisters(thread, first: 0, count: 2, role, role)
         writeRegisters(thread, first: RegisterNumber.stackPointer, count: 2, nextStack, program.entry)
         nextStack -= ComponentLayout.stackStride
         if starts { require(contextControl(thread, .start), "start a thread") }
         return thread
     }
 
-    /// Builds a component of its own in one region, and returns the region's slot. The component is more urgent and
-    /// so runs at once. Its slots are used again.
-    mutating func buildComponent(_ role: Role, _ heard: UInt32) -> UInt32 {
-        let before = nextSlot
-        defer { nextSlot = before }
+    /// The slots of a component's objects.
+    public struct Component {
+        public let region, table, space, thread: UInt32
+    }
+
+    /// Builds a component of its own in one region. The component is more urgent and
+    /// so runs at once.
+    ///
+    /// - Parameters:
+    ///   - role: the task of its thread.
+    ///   - heard: the notification that it may signal.
+    public mutating func buildComponent(_ role: UInt64, _ heard: UInt32) -> Component {
         let region = create(.region, Self.componentMemory)
         let table = create(.capabilityTable, 32, of: region)
         let space = create(.addressSpace, 8, of: region)
@@ -89,15 +101,15 @@ struct ObjectFactory {
         let time = schedulingContext(priority: Self.threadPriority, of: region)
         let words = Words(UInt64(space), UInt64(table), 0, UInt64(time), 0)
         require(contextControl(thread, .configure, words), "configure a thread")
-        writeRegisters(thread, first: 0, count: 2, role.rawValue, role.rawValue)
+        writeRegisters(thread, first: 0, count: 2, role, role)
         writeRegisters(thread, first: RegisterNumber.stackPointer, count: 2, ComponentLayout.stackTop, program.entry)
         require(contextControl(thread, .start), "start a thread")
-        return region
+        return Component(region: region, table: table, space: space, thread: thread)
     }
 
     private static let componentMemory: UInt64 = 256 << 10
 
-    mutating func schedulingContext(priority: UInt64, of region: UInt32 = RootSlot.firstRegion) -> UInt32 {
+    public mutating func schedulingContext(priority: UInt64, of region: UInt32 = RootSlot.firstRegion) -> UInt32 {
         let scheduling = create(.schedulingContext, of: region)
         let selector = Selector(slot: scheduling, form: ScheduleControl.configure.rawValue)
         require(
@@ -109,7 +121,7 @@ struct ObjectFactory {
     /// Maps this program, and returns the address of its entry.
     /// - Parameter region: the region of the copies of writable segments.
     @discardableResult
-    mutating func mapProgram(into space: UInt32, of region: UInt32) -> UInt64 {
+    public mutating func mapProgram(into space: UInt32, of region: UInt32) -> UInt64 {
         for index in 0..<4 where program.segments[index].memorySize != 0 {
             mapSegment(program.segments[index], image, into: space, of: region)
         }
@@ -139,7 +151,7 @@ struct ObjectFactory {
 
     /// Maps all of an extent, or a part that is small enough for one operation. Returns the mapping's slot.
     @discardableResult
-    mutating func map(
+    public mutating func map(
         _ extent: UInt32, into space: UInt32, _ address: UInt64, offset: UInt64 = 0, size: UInt64, _ rights: Rights
     ) -> UInt32 {
         let slot = nextSlot

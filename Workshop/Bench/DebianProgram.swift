@@ -33,30 +33,40 @@ struct DebianProgram {
         for folder in ["lib", "lib/aarch64-linux-gnu"] { archive.add(directory: folder) }
         let program = tree.appendingPathComponent(path)
         archive.add(file: "bin/\(name)", contents: try Data(contentsOf: program), permissions: 0o755)
-        for (name, file) in try libraries(of: program, in: tree) {
+        for (name, file) in try Self.libraries(of: [program], in: tree, package: package) {
             let folder = name.hasPrefix("ld-") ? "lib" : "lib/aarch64-linux-gnu"
             archive.add(file: "\(folder)/\(name)", contents: try Data(contentsOf: file), permissions: 0o755)
         }
         return archive.finished()
     }
 
-    /// Returns the libraries that a program needs, and those that they need in turn, in the order of their names.
-    private func libraries(of program: URL, in tree: URL) throws -> [(name: String, file: URL)] {
+    /// Returns the libraries that programs need, and those that they need in turn, in the order of their names.
+    ///
+    /// - Parameters:
+    ///   - others: the names of libraries that no program names, because it loads them by itself.
+    ///   - package: the name of the programs' package, for a message.
+    static func libraries(of programs: [URL], and others: [String] = [], in tree: URL, package: String) throws
+        -> [(name: String, file: URL)]
+    {
         var places: [String: URL] = [:]
         let contents = FileManager.default.enumerator(at: tree, includingPropertiesForKeys: nil)
         for case let file as URL in contents?.allObjects ?? [] where file.lastPathComponent.contains(".so") {
             places[file.lastPathComponent] = file
         }
         var found: [String: URL] = [:]
-        var waiting = [program]
+        var waiting = programs
+        func add(_ name: String) throws {
+            guard let place = places[name] else {
+                throw Failure("Debian's package \(package) lacks \(name)", remedy: "run the command again")
+            }
+            found[name] = place
+            waiting.append(place)
+        }
+        for name in others { try add(name) }
         while let file = waiting.popLast() {
-            for name in Self.needed(inDynamicSection: try Subprocess("readelf", ["-d", file.path]).text())
+            for name in needed(inDynamicSection: try Subprocess("readelf", ["-d", file.path]).text())
             where found[name] == nil {
-                guard let place = places[name] else {
-                    throw Failure("Debian's package \(package) lacks \(name)", remedy: "run the command again")
-                }
-                found[name] = place
-                waiting.append(place)
+                try add(name)
             }
         }
         return found.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }

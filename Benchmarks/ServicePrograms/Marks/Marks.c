@@ -1,0 +1,2 @@
+/* The package manager wants a source in each module. */
+#include "Marks.h"

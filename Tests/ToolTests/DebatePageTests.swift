@@ -1,0 +1,121 @@
+import Foundation
+import SystemImage
+import Testing
+
+@testable import Tool
+@testable import Workshop
+
+@Suite struct DebatePageTests {
+    private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+    private var results: BenchResults {
+        var results = BenchResults(form: .whole, date: "2026-01-01", hostCores: 2)
+        results.software = ["qemu": "7.2"]
+        results.add(
+            ExperimentResult(
+                name: "e", command: "", seconds: 1,
+                figures: [
+                    figure("move.64", .entente, 300, software: ["qemu"]), figure("move.4096", .entente, 1200),
+                    figure("move.64", .xen, 900, origin: .quoted), figure("lines", .entente, 7, unit: "lines"),
+                ]))
+        return results
+    }
+
+    private func figure(
+        _ name: String, _ subject: Subject, _ value: Double, unit: String = "instructions",
+        origin: Figure.Origin = .measured, software: [String]? = nil
+    ) -> Figure {
+        Figure(
+            name: name, subject: subject, value: value, unit: unit, measure: .instructions, origin: origin,
+            software: software)
+    }
+
+    @Test func textsAreDividedIntoDirectivesAndMarkdown() {
+        let text = PageText("# T\n\n{{table a b}}\n{{label a the first}}\nSee {{value a xen}}.\n{{value b xen}}\n")
+        #expect(
+            text.parts == [
+                .markdown("# T\n"), .directive(["table", "a", "b"]),
+                .markdown("See {{value a xen}}.\n{{value b xen}}\n"),
+            ])
+        #expect(text.labels == ["a": "the first"])
+    }
+
+    @Test func figuresStandInTheText() throws {
+        let figures = PageFigures(results: results, experiment: "e")
+        let text = "{{value move.4096 entente}} is {{ratio move.64 xen e/move.64 entente}} of {{value\nnone xen}}"
+        #expect(try PageText.filling(text, figures.inline) == "1,200 is 3 of (not measured)")
+        for wrong in [["value", "a"], ["value", "a", "nobody"], ["sum", "a", "xen"]] {
+            #expect(throws: Failure.self) { try figures.inline(wrong) }
+        }
+    }
+
+    @Test func tablesTellMeasuredFromQuoted() {
+        let (found, _) = PageFigures(results: results, experiment: "e").figures("move")
+        let table = PageTable(figures: found, labels: ["move.64": "64 bytes"], software: results.software).markdown
+        #expect(
+            table == """
+                |  | Entente | Xen |
+                | --- | ---: | ---: |
+                | 64 bytes | 300 | 900 *q* |
+                | `move.4096` | 1,200 | – |
+
+                *In instructions. Measured in this run, except those marked q, which are quoted. With qemu 7.2.*
+                """)
+        #expect(PageTable(figures: [], labels: [:], software: [:]).markdown.contains("not been measured"))
+    }
+
+    @Test func proseIsBroken() {
+        let text =
+            "a bb ccc\ndddd\n\n- one two three\n  four\n- five\n\n| a long | table |\n```\ncode that is long\n```"
+        #expect(
+            ProseWrap.wrapped(text, width: 10) == """
+                a bb ccc
+                dddd
+
+                - one two
+                  three
+                  four
+                - five
+
+                | a long | table |
+                ```
+                code that is long
+                ```
+                """)
+    }
+
+    @Test func outcomesFollowFromTheFigures() {
+        let result = results["e"]
+        func outcome(_ limit: Double, _ name: String = "move.64") -> String {
+            HypothesisList(
+                hypotheses: [
+                    .ratio("C.", refutedIf: "The r.", ("move.4096", .entente), over: (name, .entente), atMost: limit)
+                ], result: result
+            ).markdown
+        }
+        #expect(outcome(4) == "- **C.** Refuted if the r. *Outcome: it holds (1,200 / 300 = 4.000, limit 4).*")
+        #expect(outcome(3.9).contains("refuted (1,200 / 300"))
+        #expect(outcome(4, "none").contains("open"))
+    }
+
+    @Test func plotsHaveTheirDataAndTheColourOfTheText() {
+        let (found, _) = PageFigures(results: results, experiment: "e").figures("move")
+        let lines = Plot(kind: .lines, identifier: "p", title: "It's", figures: found, labels: [:]).script
+        #expect(lines.contains("64.0 300.0\n4096.0 1200.0") && lines.contains("Xen: move") && lines.contains("It’s"))
+        let dots = Plot(kind: .dots, identifier: "p", title: "T", figures: found, labels: [:]).script
+        #expect(dots.contains("set ytics ('move.64' 0, 'move.4096' -1)") && dots.contains("300.0 0\n1200.0 -1\nEOD"))
+        let svg = Plot.adapted("<svg><title>T</title><path stroke='rgb(  1,   2,   3)'/></svg>")
+        #expect(svg.contains("stroke='currentColor'") && svg.contains("prefers-color-scheme:dark"))
+    }
+
+    /// Every experiment has a text, and every text names subjects, experiments and directives that exist.
+    @Test func theTextsCanBeFilled() throws {
+        let none = BenchResults(form: .whole, date: "2026-01-01", hostCores: 2)
+        let page = try DebatePage(of: none, workspace: Workspace(root: Self.root))
+        for experiment in ExperimentList.debate { #expect(page.markdown.contains("## \(experiment.number!). ")) }
+        #expect(!page.markdown.contains("{{"))
+        for heading in ["### Claim", "### Method", "### Result", "### Exercise"] {
+            #expect(page.markdown.ranges(of: heading).count == ExperimentList.debate.count, "\(heading)")
+        }
+    }
+}

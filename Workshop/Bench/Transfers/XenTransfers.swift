@@ -1,0 +1,23 @@
+/// The operations of Xen that move data or control, by the names of the experiments.
+enum XenTransfers {
+    /// Pairs of a name of `XenPrimitives` and one of the experiments. Sizes are in pages there, and in bytes here.
+    private static let names: KeyValuePairs = [
+        "hypercall.version": "hypercall", "event.send": "event.send", "event.round-trip": "event.round-trip",
+        "grant.map-unmap.1": "grant.map-unmap.4096", "grant.map-unmap.16": "grant.map-unmap.65536",
+        "grant.map-unmap.256": "grant.map-unmap.1048576", "grant.copy.1": "grant.copy.4096",
+        "grant.copy.16": "grant.copy.65536", "grant.copy.256": "grant.copy.1048576",
+        "mapped.copy.1": "grant.mapped.4096", "mapped.copy.16": "grant.mapped.65536",
+        "mapped.copy.256": "grant.mapped.1048576",
+    ]
+
+    /// Returns the instructions of the whole board for each operation, and of them those of Xen alone as
+    /// `NAME.hypervisor`. Rows that are missing are left out.
+    static func rows(of primitives: [BenchRow]) -> [BenchRow] {
+        names.flatMap { own, name in
+            [("", ""), (".Xen", ".hypervisor")].compactMap { part, title in
+                primitives.first { $0.name == "xen.\(own)\(part)" }
+                    .map { BenchRow(name + title, ($0.value * 10).rounded() / 10) }
+            }
+        }
+    }
+}

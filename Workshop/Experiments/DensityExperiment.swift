@@ -1,0 +1,107 @@
+import Foundation
+import SystemImage
+import Tool
+
+/// Experiment 12: what do the first and one more machine cost, in instructions and in memory?
+struct DensityExperiment: Experiment {
+    let name = "density"
+    let number: Int? = 12
+    let title = "density and start: instructions and memory of the first and of one more machine"
+    let seconds = (quick: 30.0, whole: 240.0)
+
+    /// The RAM of each machine, in KiB.
+    private static let machineMemory = 65536.0
+
+    let hypotheses = [
+        Hypothesis.ratio(
+            "One more machine starts with less work on a microhypervisor than below a hosted monitor.",
+            refutedIf: "The start of one more machine costs Entente's board more instructions than that of KVM.",
+            ("start.further", .entente), over: ("start.further", .kvm), atMost: 1),
+        Hypothesis.ratio(
+            "The start of a machine is the start of its system: Entente adds at most a twentieth.",
+            refutedIf: "The start of one more machine costs more than 1.05 times the instructions of the bare board.",
+            ("start.further", .entente), over: ("start.first", .native), atMost: 1.05),
+        Hypothesis(
+            claim: "One more machine takes its RAM, and at most 1 MiB beside it.",
+            refutation: "Entente takes more than 1024 KiB beside the RAM for one more machine."
+        ) { result in
+            guard let memory = result["memory.further.beside", .entente] else { return .open }
+            let text = "\(Figure.text(memory.value)) KiB, limit 1,024"
+            return memory.value <= 1024 ? .holds(text) : .refuted(text)
+        },
+    ]
+
+    func measure(_ run: ExperimentRun) throws {
+        let count = run.isQuick ? 2 : 8
+        run.measure(.native) {
+            add(run, "start.first", .native, try MachineStart(workspace: run.workspace).instructions())
+        }
+        run.measure(.entente) { try measureEntente(run, count: count) }
+        run.measure(.kvm) { try measureKVM(run, count: count) }
+        // The start of Xen's first domain takes longer than a quick form may.
+        if !run.isQuick { run.measure(.xen) { try measureXen(run, count: count) } }
+    }
+
+    private func add(_ run: ExperimentRun, _ name: String, _ subject: Subject, _ value: Double) {
+        let isMemory = name.hasPrefix("memory")
+        run.add(
+            name, subject, [value.rounded()], unit: isMemory ? "KiB" : "instructions",
+            isMemory ? .count : .instructions, cpu: "neoverse-n1", software: ReplicaFigures.software(of: subject))
+    }
+
+    /// The machines start at once on one core. The cost of one more is the share of each machine behind the first one.
+    private func measureEntente(_ run: ExperimentRun, count: Int) throws {
+        let benchmark = MemoryBenchmark(workspace: run.workspace, timeout: .seconds(1800))
+        func values(_ count: Int) throws -> (instructions: Double, memory: Double, beside: Double) {
+            let rows = try benchmark.rows(of: MachineCrowd(count: count, hasDisks: false))
+            func value(_ name: String) throws -> Double {
+                guard let row = rows.first(where: { $0.name == name }) else { throw Failure("\(name) is missing") }
+                return row.value
+            }
+            return (
+                try value("machines.\(count).last"), try value("memory.total") - value("memory.free"),
+                try value("memory.beside")
+            )
+        }
+        let (one, all) = (try values(1), try values(count))
+        let others = Double(count - 1)
+        add(run, "start.first", .entente, one.instructions)
+        add(run, "start.further", .entente, (all.instructions - one.instructions) / others)
+        add(run, "memory.first", .entente, one.memory)
+        add(run, "memory.further", .entente, (all.memory - one.memory) / others)
+        add(run, "memory.further.beside", .entente, (all.beside - one.beside) / others)
+    }
+
+    /// The guests start one after the other, because that is how a host of KVM starts them.
+    private func measureKVM(_ run: ExperimentRun, count: Int) throws {
+        run.note(version: try KVMHost.emulatorVersion(in: run.workspace), of: "debian-qemu")
+        let result = try KVMDensity(workspace: run.workspace, count: count, timeout: .seconds(1800)).measure()
+        guard let first = result.starts.first else { return }
+        let others = result.starts.dropFirst()
+        func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(values.count, 1)) }
+        let memory = mean(others.map(\.memory))
+        add(run, "start.host", .kvm, result.hostInstructions)
+        add(run, "start.first", .kvm, result.hostInstructions + first.instructions)
+        add(run, "start.further", .kvm, mean(others.map(\.instructions)))
+        add(run, "memory.host", .kvm, result.hostMemory)
+        add(run, "memory.first", .kvm, result.hostMemory + first.memory)
+        add(run, "memory.further", .kvm, memory)
+        add(run, "memory.further.beside", .kvm, memory - Self.machineMemory)
+        add(run, "memory.further.resident", .kvm, mean(others.map(\.resident)))
+    }
+
+    /// Guests of Xen start one after the other. Their start ends at the first instruction of Linux's first process.
+    private func measureXen(_ run: ExperimentRun, count: Int) throws {
+        let rows = try XenStart(
+            workspace: run.workspace, count: count, memory: Int(Self.machineMemory) >> 10, timeout: .seconds(1800)
+        ).rows()
+        func value(_ name: String) throws -> Double {
+            guard let row = rows.first(where: { $0.name.hasSuffix(name) }) else { throw Failure("\(name) is missing") }
+            return row.value
+        }
+        let memory = try value("domain.memory") + value("domain.memory.dom0")
+        add(run, "start.further", .xen, try value("domain-start.last"))
+        add(run, "memory.further", .xen, memory)
+        add(run, "memory.further.beside", .xen, memory - Self.machineMemory)
+    }
+}

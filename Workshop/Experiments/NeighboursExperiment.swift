@@ -1,0 +1,80 @@
+import Foundation
+import SystemImage
+import Tool
+
+/// Experiment 9: what does a tenant get beside a hostile one, and does real time survive beside time-sharing?
+struct NeighboursExperiment: Experiment {
+    let name = "neighbours"
+    let number: Int? = 9
+    let title = "resources beside a hostile neighbour, and real time beside time-sharing (DROPS)"
+    let seconds = (quick: 25.0, whole: 600.0)
+
+    /// The least share in percent that the victim must get where two machines have equal rights.
+    private static let fairShare = 48.0
+
+    let hypotheses = [
+        Hypothesis(
+            claim: "A machine gets half of a core that it shares with one hostile machine of equal rights, whatever "
+                + "that one does.",
+            refutation: "With one of the attacks, Entente's victim gets less than 48 % of the core."
+        ) { result in
+            let shares = result.figures.filter { $0.name.hasPrefix("share.") && $0.subject == .entente }
+            guard let worst = shares.min(by: { $0.value < $1.value }) else { return .open }
+            let text = "\(worst.name): \(Figure.text(worst.value)) %, limit 48"
+            return worst.value >= fairShare ? .holds(text) : .refuted(text)
+        },
+        Hypothesis.ratio(
+            "A control loop beside a machine wakes up sooner than a real-time thread of a Linux that has the board to "
+                + "itself.",
+            refutedIf: "The longest wake-up latency of the loop is greater than that of the thread on the bare board.",
+            ("latency.control.max", .entente), over: ("latency.thread.max", .native), atMost: 1),
+    ]
+
+    func measure(_ run: ExperimentRun) throws {
+        measureShares(run)
+        try measureRealTime(run)
+    }
+
+    private func measureShares(_ run: ExperimentRun) {
+        let benchmark = NeighbourBenchmark(
+            workspace: run.workspace, rounds: run.isQuick ? 20 : 50, timeout: .seconds(1800))
+        let attacks: [NeighbourBenchmark.Attack] = run.isQuick ? [.spin] : NeighbourBenchmark.Attack.allCases
+        // A quick run has no time to boot the hosts of the other systems.
+        for subject in run.isQuick ? [.entente] : NeighbourBenchmark.subjects {
+            run.measure(subject) {
+                let alone = try benchmark.run(on: subject, beside: nil)
+                add(run, "piece.alone", subject, alone.mean / 1e6, unit: "ms")
+                for attack in attacks {
+                    let times = try benchmark.run(on: subject, beside: attack)
+                    add(run, "share.\(attack.rawValue)", subject, 100 * alone.mean / times.mean, unit: "%")
+                    add(run, "longest.\(attack.rawValue)", subject, times.longest / 1e6, unit: "ms")
+                }
+            }
+        }
+    }
+
+    private func add(_ run: ExperimentRun, _ name: String, _ subject: Subject, _ value: Double, unit: String) {
+        run.add(
+            name, subject, [value], unit: unit, .virtualTime, cpu: "neoverse-n1",
+            software: ReplicaFigures.software(of: subject))
+    }
+
+    /// A loop of a period of a millisecond beside Linux under load, and a real-time thread in that Linux.
+    private func measureRealTime(_ run: ExperimentRun) throws {
+        let benchmark = RealtimeBenchmark(workspace: run.workspace, periods: run.isQuick ? 200 : 5000)
+        func add(_ name: String, _ subject: Subject, _ report: LatencyReport) {
+            for part in ["p50", "p99", "max"] {
+                guard let value = report.figures[part] else { continue }
+                run.add(
+                    "latency.\(name).\(part)", subject, [value], unit: "ns", .virtualTime, cpu: "cortex-a57",
+                    software: ReplicaFigures.software(of: subject))
+            }
+        }
+        run.measure(.entente) {
+            let result = try benchmark.run(timeout: .seconds(1800))
+            add("control", .entente, result.control)
+            add("thread", .entente, result.linux)
+        }
+        run.measure(.native) { add("thread", .native, try benchmark.runBare(timeout: .seconds(1800))) }
+    }
+}

@@ -1,0 +1,79 @@
+import Foundation
+import SystemImage
+import Tool
+
+/// Experiment 4: eight tasks of every monitor and every microkernel, and the primitives that each system spends on them.
+struct TasksExperiment: Experiment {
+    let name = "tasks"
+    let number: Int? = 4
+    let title = "core primitives: eight tasks, and what each system spends on them"
+    let seconds = (quick: 20.0, whole: 150.0)
+
+    let hypotheses = [
+        Hypothesis(
+            claim: "A kernel for machines and components needs no more instructions for a task than the better of its "
+                + "peers.",
+            refutation: "In one of the eight tasks, another system's figure in the table is smaller than Entente's."
+        ) { result in TasksExperiment.verdict(result) }
+    ]
+
+    /// A task, as the sum of rows of `bench primitives`. A row counts several times if the task needs it so often, and
+    /// by half if it measures a way there and back.
+    private static let entente: [(task: String, rows: [(name: String, times: Double)])] = [
+        ("start-component", [("component.create", 1)]),
+        ("start-thread", [("thread.create", 1)]),
+        ("share-page", [("capability.copy", 1), ("memory.map.4k", 1)]),
+        ("send-event", [("signal.no-waiter", 1)]),
+        ("wake-by-event", [("signal.waiter-round-trip", 1)]),
+        ("page-fault", [("fault.round-trip", 1)]),
+        ("page-fault-with-page", [("fault.page-in", 1)]),
+        ("deliver-interrupt", [("interrupt.inject", 1)]),
+        ("move-64-words", [("ipc.call-reply.64w", 1)]),
+        ("revoke-page", [("memory.unmap.4k", 1)]),
+        ("switch-domains", [("ipc.call-reply.0w", 0.5)]),
+    ]
+
+    /// A task, as one row of Xen's primitives. Only the instructions inside Xen count, because a kernel in a domain
+    /// makes these hypercalls without the system call that a process of dom0 needs.
+    private static let xen = [
+        (task: "send-event", row: "xen.event.send.Xen"), (task: "wake-by-event", row: "xen.event.round-trip.Xen"),
+        (task: "share-page", row: "xen.grant.map-unmap.1.Xen"), (task: "move-4KiB", row: "xen.grant.copy.1.Xen"),
+    ]
+
+    func measure(_ run: ExperimentRun) throws {
+        run.measure(.entente) {
+            let rows = try PrimitiveBenchmark(workspace: run.workspace).rows(timeout: .seconds(600))
+            let values = Dictionary(rows.map { ($0.name, $0.value) }) { $1 }
+            for (task, parts) in Self.entente {
+                let sum = try parts.reduce(0) { sum, part in
+                    guard let value = values[part.name] else { throw Failure("no row \(part.name) was measured") }
+                    return sum + part.times * value
+                }
+                run.add("task.\(task)", .entente, [sum], cpu: "cortex-a57", software: ["entente", "qemu"])
+            }
+        }
+        // Xen boots a whole Debian first, which a quick run has no time for.
+        guard !run.isQuick else { return }
+        run.measure(.xen) {
+            let rows = try XenPrimitives(workspace: run.workspace).rows()
+            for (task, row) in Self.xen {
+                guard let value = rows.first(where: { $0.name == row })?.value else {
+                    throw Failure("no row \(row) was measured")
+                }
+                run.add(
+                    "task.\(task)", .xen, [value.rounded()], cpu: "neoverse-n1", software: ["xen", "linux", "qemu"])
+            }
+        }
+    }
+
+    private static func verdict(_ result: ExperimentResult) -> Hypothesis.Verdict {
+        let tasks = Set(result.figures.filter { $0.subject == .entente }.map(\.name))
+        let others = result.figures.filter { tasks.contains($0.name) && $0.subject != .entente }
+        guard !tasks.isEmpty, !others.isEmpty else { return .open }
+        let cheaper = others.filter { $0.value < result[$0.name, .entente]?.value ?? 0 }
+        guard let worst = cheaper.first else { return .holds("\(others.count) figures of others, none is smaller") }
+        return .refuted(
+            "\(worst.name) of \(worst.subject.title): \(Figure.text(worst.value)), "
+                + "\(Figure.text(result[worst.name, .entente]?.value ?? 0)) here")
+    }
+}

@@ -1,0 +1,53 @@
+import SystemImage
+
+/// Finds the figures that a text names. A name without an experiment in front belongs to the text's own.
+struct PageFigures {
+    let results: BenchResults
+    /// The experiment of the text, or an empty name for the page itself.
+    let experiment: String
+
+    /// Returns the figure `NAME` or `EXPERIMENT/NAME` of a subject, or nil if it was not measured.
+    ///
+    /// - Throws: a `Failure` if there is no such subject.
+    func figure(_ name: String, _ subject: String) throws -> Figure? {
+        guard let subject = Subject(rawValue: subject) else {
+            throw Failure(
+                "the text '\(experiment)' names the unknown subject '\(subject)'",
+                remedy: "take one out of \(Subject.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        let (owner, own) = split(name)
+        return results[owner]?[own, subject]
+    }
+
+    /// Returns the figures whose names begin with a prefix, in their order, and the experiment that has them.
+    func figures(_ prefix: String) -> (figures: [Figure], experiment: String) {
+        let (owner, own) = split(prefix)
+        return (results[owner]?.figures.filter { $0.name.hasPrefix(own) } ?? [], owner)
+    }
+
+    private func split(_ name: String) -> (experiment: String, name: String) {
+        let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
+        return parts.count == 2 ? (parts[0], parts[1]) : (experiment, name)
+    }
+
+    /// Returns the text in the place of a directive within a line.
+    func inline(_ words: [String]) throws -> String {
+        switch (words.first, words.count) {
+        case ("value", 3): return try figure(words[1], words[2]).map { Figure.text($0.value) } ?? Self.missing
+        case ("spread", 3):
+            guard let spread = try figure(words[1], words[2])?.spread else { return Self.missing }
+            return "\(Figure.text(spread.lowerBound)) to \(Figure.text(spread.upperBound))"
+        case ("ratio", 5):
+            guard let left = try figure(words[1], words[2]), let right = try figure(words[3], words[4]),
+                right.value != 0
+            else { return Self.missing }
+            return Figure.text(left.value / right.value)
+        default:
+            throw Failure(
+                "the text '\(experiment)' has the unknown directive '\(words.joined(separator: " "))'",
+                remedy: "see Benchmarks/debate/README.md")
+        }
+    }
+
+    static let missing = "(not measured)"
+}

@@ -1,0 +1,66 @@
+/// Figures of several subjects as a table of Markdown, with a caption that says how they came about.
+struct PageTable {
+    let figures: [Figure]
+    /// The titles for names. A name without a title stands for itself.
+    let labels: [String: String]
+    let software: [String: String]
+
+    var markdown: String {
+        let subjects = Subject.allCases.filter { subject in figures.contains { $0.subject == subject } }
+        guard !subjects.isEmpty else { return "*This table's figures have not been measured yet.*" }
+        var names: [String] = []
+        for figure in figures where !names.contains(figure.name) { names.append(figure.name) }
+        let units = Set(figures.map(\.unit))
+        let common = units.count == 1 ? units.first : nil
+        let head = [""] + subjects.map(\.title) + (common == nil ? ["unit"] : [])
+        let rows = names.map { name in
+            let unit = figures.first { $0.name == name }?.unit ?? ""
+            return [labels[name] ?? "`\(name)`"] + subjects.map { cell(name, $0) } + (common == nil ? [unit] : [])
+        }
+        let lines = ["---"] + subjects.map { _ in "---:" } + (common == nil ? ["---"] : [])
+        let table = [head, lines] + rows
+        return (table.map { "| \($0.joined(separator: " | ")) |" } + ["", caption(common)]).joined(separator: "\n")
+    }
+
+    private func cell(_ name: String, _ subject: Subject) -> String {
+        guard let figure = figures.first(where: { $0.name == name && $0.subject == subject }) else { return "–" }
+        let spread = figure.spread.map {
+            $0.lowerBound == $0.upperBound ? "" : " (\(Figure.text($0.lowerBound))–\(Figure.text($0.upperBound)))"
+        }
+        return Figure.text(figure.value) + (spread ?? "") + (figure.origin == .quoted ? " *q*" : "")
+    }
+
+    /// Says what the numbers are, which of them were measured in this run, and with what.
+    private func caption(_ unit: String?) -> String {
+        let measured = figures.filter { $0.origin == .measured }
+        let measures = Set(figures.map(\.measure)).sorted { $0.rawValue < $1.rawValue }.compactMap(\.sentence)
+        let processors = Set(measured.compactMap(\.cpu)).sorted()
+        let names = Set(measured.flatMap { $0.software ?? [] }).sorted()
+        let versions = names.map { name in software[name].map { "\(name) \($0)" } ?? name }
+        var sentences = (unit.map { ["In \($0)."] } ?? []) + measures
+        if measured.isEmpty {
+            sentences.append("All figures are quoted.")
+        } else if figures.contains(where: { $0.origin == .quoted }) {
+            sentences.append("Measured in this run, except those marked *q*, which are quoted.")
+        } else {
+            sentences.append("All figures were measured in this run.")
+        }
+        if figures.contains(where: { $0.samples != nil }) {
+            sentences.append("Medians of several runs, with the least and the greatest value.")
+        }
+        if !processors.isEmpty { sentences.append("CPU model: \(processors.joined(separator: ", ")).") }
+        if !versions.isEmpty { sentences.append("With \(versions.joined(separator: ", ")).") }
+        return "*" + sentences.joined(separator: " ").replacing("*q*", with: "q") + "*"
+    }
+}
+
+extension Figure.Measure {
+    /// A sentence that explains the measure below a table, or nil if the units speak for themselves.
+    fileprivate var sentence: String? {
+        switch self {
+        case .instructions, .count: nil
+        case .virtualTime: "Times are those of the board, on which an instruction takes a nanosecond."
+        case .wallTime: "Times and rates are those of the host, and depend on its load."
+        }
+    }
+}
