@@ -143,6 +143,8 @@ public final class BlockBackend<Environment: BackendEnvironment> {
             for slot in 0..<VirtioPages.slots
             where slots[slot].isAttached && slots[slot].number == Int(request?.disk ?? .max) { owner = slot }
             parts[number] = Part()
+            // The life before may have died after it submitted this request, and before it woke storage.
+            hasSubmitted = true
             guard let request, owner >= 0 else {
                 parts[number].slot = -1
                 unknownRequests += 1

@@ -105,8 +105,11 @@ final class Run {
         }
     }
 
-    /// Lets storage answer an outstanding request, and perhaps perform some before, as its next lives do.
+    /// Lets storage answer an outstanding request, and perhaps perform some before, as its next lives do. It sleeps when
+    /// there are none, and looks again when the backend wakes it.
     func runStorage() {
+        if world.outstanding.isEmpty { world.storageIsAwake = false }
+        guard world.storageIsAwake else { return }
         let outstanding = world.outstanding.filter { Int(world.connection[$0].request!.disk) != silentDisk }
         guard !outstanding.isEmpty else { return }
         if random.chance(10) { _ = world.perform(outstanding[random.below(outstanding.count)]) }

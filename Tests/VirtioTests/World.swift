@@ -106,6 +106,9 @@ final class World {
 
     // MARK: Storage
 
+    /// True until storage has nothing to do. Only a backend that notifies it wakes it again.
+    var storageIsAwake = false
+
     var outstanding: [Int] {
         connection.indices.filter { connection[$0].request != nil && connection[$0].status == nil }
     }
@@ -177,7 +180,9 @@ struct TestEnvironment: BackendEnvironment {
         if world.access(life) { world.connection[slot] = World.Slot(request: request) }
         return slot
     }
-    mutating func notifyStorage() {}
+    mutating func notifyStorage() {
+        if world.access(life) { world.storageIsAwake = true }
+    }
     mutating func nextAnswer() -> BlockAnswer? {
         guard world.access(life) else { return nil }
         guard let slot = world.connection.firstIndex(where: { $0.status != nil }) else { return nil }
