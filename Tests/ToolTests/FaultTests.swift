@@ -12,16 +12,16 @@ import Testing
 
     /// The words are those of LLVM's assembler.
     @Test func instructionsAreEncoded() {
-        #expect(Instruction.adr(17, by: 8) == 0x1000_0051)
-        #expect(Instruction.counter(16) == 0xD53B_E050)
-        #expect(Instruction.load(15, from: 24, at: 0) == 0x58FF_FF4F)
-        #expect(Instruction.subtract(15, 16, 14) == 0xCB0E_020F)
-        #expect(Instruction.add(14, 16, 14) == 0x8B0E_020E)
-        #expect(Instruction.branchIfNegative(15, by: -8) == 0xB7FF_FFCF)
-        #expect(Instruction.branchIfPositive(15, by: 16) == 0xB6F8_008F)
-        #expect(Instruction.branchToRegister(17) == 0xD61F_0220)
-        #expect(Instruction.branch(from: 0, to: 32) == 0x1400_0008)
-        #expect(Instruction.branch(from: 4, to: 0) == 0x17FF_FFFF)
+        #expect(Opcode.adr(17, by: 8) == 0x1000_0051)
+        #expect(Opcode.counter(16) == 0xD53B_E050)
+        #expect(Opcode.load(15, from: 24, at: 0) == 0x58FF_FF4F)
+        #expect(Opcode.subtract(15, 16, 14) == 0xCB0E_020F)
+        #expect(Opcode.add(14, 16, 14) == 0x8B0E_020E)
+        #expect(Opcode.branchIfNegative(15, by: -8) == 0xB7FF_FFCF)
+        #expect(Opcode.branchIfPositive(15, by: 16) == 0xB6F8_008F)
+        #expect(Opcode.branchToRegister(17) == 0xD61F_0220)
+        #expect(Opcode.branch(from: 0, to: 32) == 0x1400_0008)
+        #expect(Opcode.branch(from: 4, to: 0) == 0x17FF_FFFF)
     }
 
     /// Each system call moves to the new segment, and comes back behind its old place.
@@ -38,9 +38,9 @@ import Testing
         for (call, site) in zip(calls, [1, 3]) {
             let place = 0x20_1000 + UInt64(call) * 4
             let origin = 0x20_0000 + UInt64(site) * 4
-            #expect(code[site] == Instruction.branch(from: origin, to: place - 8))
-            #expect(added[call + 1] == Instruction.branch(from: place + 4, to: origin + 4))
-            #expect(added[call - 1] == Instruction.branch(from: place - 4, to: 0x20_1000))
+            #expect(code[site] == Opcode.branch(from: origin, to: place - 8))
+            #expect(added[call + 1] == Opcode.branch(from: place + 4, to: origin + 4))
+            #expect(added[call - 1] == Opcode.branch(from: place - 4, to: 0x20_1000))
         }
         // The constants are ticks of 16 ns.
         #expect(added[2] == 62_500_000 && added[4] == 125_000_000)

@@ -30,11 +30,11 @@ struct FaultyProgram {
         where text.data.word(at: offset) == Self.supervisorCall {
             let site = text.address + UInt64(offset)
             let stub = code.place
-            code.add(Instruction.adr(17, by: 8))
-            code.add(Instruction.branch(from: code.place, to: common))
+            code.add(Opcode.adr(17, by: 8))
+            code.add(Opcode.branch(from: code.place, to: common))
             code.add(Self.supervisorCall)
-            code.add(Instruction.branch(from: code.place, to: site + 4))
-            text.data.set(Instruction.branch(from: site, to: stub), at: offset)
+            code.add(Opcode.branch(from: code.place, to: site + 4))
+            text.data.set(Opcode.branch(from: site, to: stub), at: offset)
         }
         segments[index] = text
         let size = (UInt64(code.data.count) + Self.page - 1) / Self.page * Self.page
@@ -47,36 +47,36 @@ struct FaultyProgram {
         for window in windows.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
             let action = action(of: window)
             // The constants stand before the code that loads them.
-            code.add(Instruction.branch(from: code.place, to: code.place + 32))
+            code.add(Opcode.branch(from: code.place, to: code.place + 32))
             code.add(0)
             let constants = code.place
             for value in [window.range.lowerBound, window.range.upperBound] { code.add(long: ticks(value)) }
             code.add(long: ticks(FaultWindow.delay))
-            code.add(Instruction.counter(16))
-            code.add(Instruction.load(15, from: code.place, at: constants))
-            code.add(Instruction.subtract(15, 16, 15))
-            code.add(Instruction.branchIfNegative(15, by: 4 * (4 + action.count)))
-            code.add(Instruction.load(14, from: code.place, at: constants + 8))
-            code.add(Instruction.subtract(15, 16, 14))
-            code.add(Instruction.branchIfPositive(15, by: 4 * (1 + action.count)))
+            code.add(Opcode.counter(16))
+            code.add(Opcode.load(15, from: code.place, at: constants))
+            code.add(Opcode.subtract(15, 16, 15))
+            code.add(Opcode.branchIfNegative(15, by: 4 * (4 + action.count)))
+            code.add(Opcode.load(14, from: code.place, at: constants + 8))
+            code.add(Opcode.subtract(15, 16, 14))
+            code.add(Opcode.branchIfPositive(15, by: 4 * (1 + action.count)))
             if window.kind == .slowed {
-                code.add(Instruction.load(14, from: code.place, at: constants + 16))
-                code.add(Instruction.add(14, 16, 14))
+                code.add(Opcode.load(14, from: code.place, at: constants + 16))
+                code.add(Opcode.add(14, 16, 14))
                 for word in action.dropFirst(2) { code.add(word) }
             } else {
                 for word in action { code.add(word) }
             }
         }
-        code.add(Instruction.branchToRegister(17))
+        code.add(Opcode.branchToRegister(17))
     }
 
     /// Returns the instructions of a fault. x16 holds the time, and x14 the end of the window.
     private func action(of window: FaultWindow) -> [UInt32] {
         let untilX14 = [
-            Instruction.counter(16), Instruction.subtract(15, 16, 14), Instruction.branchIfNegative(15, by: -8),
+            Opcode.counter(16), Opcode.subtract(15, 16, 14), Opcode.branchIfNegative(15, by: -8),
         ]
         return switch window.kind {
-        case .killed: [Instruction.undefined]
+        case .killed: [Opcode.undefined]
         case .hung: untilX14
         // The first two words hold the place of a load and an addition, which depend on the place.
         case .slowed: [0, 0] + untilX14
@@ -87,7 +87,7 @@ struct FaultyProgram {
 }
 
 /// Instructions of A64 (Arm ARM C6.2) with 64-bit registers. Distances are in bytes.
-enum Instruction {
+enum Opcode {
     static let undefined: UInt32 = 0
 
     static func branch(from place: UInt64, to target: UInt64) -> UInt32 {
