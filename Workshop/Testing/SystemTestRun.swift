@@ -17,7 +17,8 @@ struct SystemTestRun: Sendable {
 
     /// The suites that take longest. They begin first, so that both lanes end at about the same time.
     static let longest = [
-        "DebateTests", "HarmTests", "BenchmarkTests", "KillTests", "TutorialTests", "DebianDiskTests", "DebianTests", "HostileTests",
+        "DebateTests", "HarmTests", "BenchmarkTests", "KillTests", "TutorialTests", "DebianDiskTests", "DebianTests",
+        "HostileTests",
         "DeviceFuzzTests", "PowerCutTests", "InterruptFloodTests", "RealtimeTests",
     ]
 
