@@ -4,7 +4,8 @@ import ABI
 ///
 /// The client trusts the server with the data and nothing else: no word of the server stops the component, names
 /// memory, or frees a slot that is in use. The client's next life makes a `BlockClient` of the same resource. It finds
-/// the requests of the life before (`slotInUse`), and their answers come as all others do.
+/// the requests of the life before (`slotInUse`), and their answers come as all others do. It wakes the server for
+/// them.
 ///
 ///     var client = BlockClient(named: "disks")
 ///     client.submit(BlockRequest(.read, sector: 8, length: 4096, offset: 0))
@@ -60,6 +61,8 @@ public struct BlockClient {
             freeCount &-= used.nonzeroBitCount
             if used != 0 { busyBanks |= 1 &<< UInt64(bank) }
         }
+        // The life before may have died after it submitted a request, and before it woke the server.
+        if busyBanks != 0 { notify() }
     }
 
     /// The number of slots.

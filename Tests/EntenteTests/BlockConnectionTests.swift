@@ -260,6 +260,23 @@ import Testing
         }
     }
 
+    /// A client that died between a request and the wake-up of its server once left both waiting for ever.
+    @Test func theNextLifeOfAClientWakesItsServer() {
+        let pair = Pair(kernel)
+        var (client, server) = (pair.makeClient(), pair.makeServer())
+        #expect(pair.asServer { server.willSleep() })
+        #expect(pair.asClient { submit(request(1), &client) })
+        #expect(pair.server.raised.bits == 0)
+        client = pair.makeClient()
+        #expect(pair.server.raised == Pair.submitted)
+        // A client without requests wakes nobody.
+        let other = Pair(FakeKernel())
+        var idle = other.makeServer()
+        #expect(other.asServer { idle.willSleep() })
+        _ = other.makeClient()
+        #expect(other.server.raised.bits == 0)
+    }
+
     /// Calls that wait leave other events raised.
     @Test func waitsForDisksAndAnswers() {
         let client = kernel.component("client")

@@ -105,8 +105,8 @@ final class Run {
         }
     }
 
-    /// Lets storage answer an outstanding request, and perhaps perform some before, as its next lives do. It sleeps when
-    /// there are none, and looks again when the backend wakes it.
+    /// Lets storage answer an outstanding request, and perhaps perform some before, as its next lives do. It sleeps
+    /// when there are none, and looks again when the backend wakes it.
     func runStorage() {
         if world.outstanding.isEmpty { world.storageIsAwake = false }
         guard world.storageIsAwake else { return }

@@ -1,8 +1,8 @@
 import Foundation
 import SystemImage
 
-/// Debian's kernel with the modules for Xen that it has not built in. One kernel serves as Xen's first domain (dom0) and
-/// as its guests (domUs), and it is the kernel of all other Debian machines.
+/// Debian's kernel with the modules for Xen that it has not built in. One kernel serves as Xen's first domain (dom0)
+/// and as its guests (domUs), and it is the kernel of all other Debian machines.
 package struct XenKernel {
     package let kernel: URL
     /// The initial file system without any modules.

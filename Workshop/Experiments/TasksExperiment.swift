@@ -2,7 +2,8 @@ import Foundation
 import SystemImage
 import Tool
 
-/// Experiment 4: eight tasks of every monitor and every microkernel, and the primitives that each system spends on them.
+/// Experiment 4: eight tasks of every monitor and every microkernel, and the primitives that each system spends on
+/// them.
 struct TasksExperiment: Experiment {
     let name = "tasks"
     let number: Int? = 4

@@ -4,8 +4,8 @@ import Hypercall
 import Measuring
 import RuntimeSupport
 
-// A machine's signal to somebody: by a store to an address of its monitor, which signals, by a hypercall of its own, and
-// by a store to a doorbell. Nobody waits for the signal, so that all rows end when the guest goes on.
+// A machine's signal to somebody: by a store to an address of its monitor, which signals, by a hypercall of its own,
+// and by a store to a doorbell. Nobody waits for the signal, so that all rows end when the guest goes on.
 
 private enum Place {
     /// The first of 32 addresses of the monitor.

@@ -85,8 +85,8 @@ struct Sender {
         require(contextControl(thread, .setMessagePage, Words(UInt64(page))), "give a thread its message page")
     }
 
-    /// Returns the ticks of `turns` transfers of `size` bytes (or of batches of them), without those of the loop. Checks that the last one
-    /// brought the data.
+    /// Returns the ticks of `turns` transfers of `size` bytes (or of batches of them), without those of the loop.
+    /// Checks that the last one brought the data.
     mutating func ticks(_ mechanism: Mechanism, _ size: UInt64, turns: UInt64) -> UInt64 {
         entente_write64(Place.announced, size)
         stamp &+= 1

@@ -6,8 +6,8 @@ import RuntimeSupport
 // parts come in slots of the board's time, so it reports that time for each slot. If it has a paged file, it reads
 // another page of it in each turn.
 //
-// Argument 0 is the period in microseconds. Arguments 1 to 3 are the start of the first slot, the length of a slot, both
-// in microseconds of the board's time, and the number of slots. With argument 4 it prints a line in each turn.
+// Argument 0 is the period in microseconds. Arguments 1 to 3 are the start of the first slot, the length of a slot,
+// both in microseconds of the board's time, and the number of slots. With argument 4 it prints a line in each turn.
 //
 // Guests/Linux/turns.c does the same in a machine, and prints the same lines.
 

@@ -27,8 +27,6 @@ final class DriverEnd: BlockRequestSink {
             let disk = client.request(in: slot)?.disk ?? .max
             earlierDisk[number] = disk
             count(disk, 1)
-            // The life before may have died after it submitted this request, and before it woke the driver.
-            hasSubmitted = true
         }
     }
 

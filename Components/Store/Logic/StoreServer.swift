@@ -1,7 +1,7 @@
 import Entente
 
-/// The store. It trusts no client: the kernel checks each access to lent memory, and a place in shared memory is checked
-/// here.
+/// The store. It trusts no client: the kernel checks each access to lent memory, and a place in shared memory is
+/// checked here.
 public struct StoreServer: StoreInterface {
     private var table: ItemTable
     /// The memory in which the items of ring requests lie, or nil before the first connection, or if the system has

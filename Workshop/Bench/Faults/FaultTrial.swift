@@ -4,9 +4,9 @@ import Tool
 
 /// Runs a system in which one part after the other fails at a given time, and listens to all others.
 ///
-/// Time follows the instructions, and no order comes from the host. An idle board jumps to its next timer while it waits
-/// for the host's disk, so times of disks depend on the host and are too long. All others are nearly the same at each
-/// run.
+/// Time follows the instructions, and no order comes from the host. An idle board jumps to its next timer while it
+/// waits for the host's disk, so times of disks depend on the host and are too long. All others are nearly the same at
+/// each run.
 struct FaultTrial {
     let workspace: Workspace
     let schedule: FaultSchedule

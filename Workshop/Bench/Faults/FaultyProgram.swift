@@ -5,8 +5,8 @@ import SystemImage
 /// Makes a program that fails in given windows of the board's time, and is unchanged otherwise.
 ///
 /// Each system call (SVC) becomes a branch to code in a segment of its own. That code looks at the counter, fails if it
-/// is time to, and performs the system call. It uses registers that the ABI leaves undefined after a system call, so the
-/// program itself does not notice it. Thus any part can be made to fail, without a fault in its sources.
+/// is time to, and performs the system call. It uses registers that the ABI leaves undefined after a system call, so
+/// the program itself does not notice it. Thus any part can be made to fail, without a fault in its sources.
 struct FaultyProgram {
     let windows: [FaultWindow]
     /// The ticks of the counter in a second.

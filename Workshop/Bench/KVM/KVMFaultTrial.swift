@@ -4,8 +4,8 @@ import Tool
 
 /// Stops and kills the QEMU of one of two guests of KVM, and watches both guests.
 ///
-/// The first process of each guest sleeps for 5 ms again and again, and reports the longest time from one wake-up to the
-/// next by the counter, which goes on while its QEMU is stopped.
+/// The first process of each guest sleeps for 5 ms again and again, and reports the longest time from one wake-up to
+/// the next by the counter, which goes on while its QEMU is stopped.
 struct KVMFaultTrial {
     let workspace: Workspace
     var timeout = Duration.seconds(900)

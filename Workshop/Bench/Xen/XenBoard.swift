@@ -24,8 +24,8 @@ struct XenBoard {
 
     /// Boots the board, and runs a shell script in the first domain when the store and the consoles of Xen work.
     ///
-    /// The script calls `start NAME` for each domain to be started, and `show NAME` for the text of its console, so that
-    /// nothing runs beside a domain that does not belong to it.
+    /// The script calls `start NAME` for each domain to be started, and `show NAME` for the text of its console, so
+    /// that nothing runs beside a domain that does not belong to it.
     ///
     /// - Parameters:
     ///   - domains: the domains that the script may start.
@@ -66,8 +66,8 @@ struct XenBoard {
         ]
     }
 
-    /// The first domain reads and writes pages of other domains for them. A Linux on Xen asks for the board's address of
-    /// such a page whatever the disk says.
+    /// The first domain reads and writes pages of other domains for them. A Linux on Xen asks for the board's address
+    /// of such a page whatever the disk says.
     private static func arguments(disk: URL) -> [String] {
         [
             "-icount", "shift=0,sleep=on", "-seed", "1", "-global", "virtio-mmio.force-legacy=false",

@@ -17,8 +17,8 @@ struct XenPackages {
     private static let packages = ["xen-hypervisor-\(version)-arm64", "xen-utils-\(version)", "xenstore-utils"]
     private static let place = "usr/lib/xen-\(version)/bin"
 
-    /// The programs of the toolstack: the store, the consoles, the command for domains, and the one that makes the first
-    /// domain known to the store.
+    /// The programs of the toolstack: the store, the consoles, the command for domains, and the one that makes the
+    /// first domain known to the store.
     private static let programs =
         ["xl", "xen-init-dom0", "xenstored", "xenconsoled", "xenconsole"].map { "\(place)/\($0)" }
         + ["read", "write", "ls", "rm"].map { "usr/bin/xenstore-\($0)" }

@@ -2,8 +2,8 @@ import Foundation
 import SystemImage
 import Tool
 
-/// Stops, kills and slows the parts of Xen's first domain while guests run, and finds out which of them stand still, and
-/// for how long. All share one core, so a guest may wait for its turn even if nothing is wrong.
+/// Stops, kills and slows the parts of Xen's first domain while guests run, and finds out which of them stand still,
+/// and for how long. All share one core, so a guest may wait for its turn even if nothing is wrong.
 struct XenStall {
     let workspace: Workspace
     var timeout = Duration.seconds(900)

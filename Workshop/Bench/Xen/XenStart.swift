@@ -2,8 +2,8 @@ import Foundation
 import SystemImage
 import Tool
 
-/// Counts the instructions from `xl create` to a guest's first instruction in user space, for the first and for the last
-/// of several guests, and the memory that a guest takes.
+/// Counts the instructions from `xl create` to a guest's first instruction in user space, for the first and for the
+/// last of several guests, and the memory that a guest takes.
 struct XenStart {
     let workspace: Workspace
     /// The number of guests. All stay alive.
