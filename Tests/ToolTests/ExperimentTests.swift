@@ -70,6 +70,21 @@ import Testing
         #expect(kept.experiments.map(\.name) == ["a"] && kept.form == .quick)
     }
 
+    @Test func rowsAreMeasuredOnceForASession() throws {
+        let shared = SharedRows()
+        var count = 0
+        func rows(fails: Bool = false) throws -> [BenchRow] {
+            try shared.rows("a") {
+                count += 1
+                if fails { throw Failure("no") }
+                return [BenchRow("x", Double(count))]
+            }
+        }
+        #expect(throws: Failure.self) { try rows(fails: true) }
+        #expect(try rows() == [BenchRow("x", 2)] && rows() == [BenchRow("x", 2)])
+        #expect(count == 2)
+    }
+
     @Test func subjectsThatAreNotAskedForAreLeftOut() {
         let run = ExperimentRun(workspace: Workspace(root: Self.root), subjects: [.native])
         for subject in Subject.measurable { run.measure(subject) { run.add("a", subject, [1]) } }

@@ -15,7 +15,7 @@ struct BenchmarkExperiment: Experiment {
     static let all = [
         BenchmarkExperiment(
             name: "primitives", title: "instructions of each primitive operation", seconds: (20, 20), cpu: "cortex-a57"
-        ) { try PrimitiveBenchmark(workspace: $0.workspace).rows(timeout: .seconds(600)) },
+        ) { try $0.primitives() },
         BenchmarkExperiment(
             name: "efficiency", title: "a Debian machine beside the same kernel on the bare board", seconds: (60, 60),
             cpu: "neoverse-n1"

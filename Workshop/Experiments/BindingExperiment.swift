@@ -49,7 +49,7 @@ struct BindingExperiment: Experiment {
         // Xen boots a whole Debian first, which a quick run has no time for.
         guard !run.isQuick else { return }
         run.measure(.xen) {
-            let rows = XenTransfers.rows(of: try XenPrimitives(workspace: run.workspace).rows())
+            let rows = XenTransfers.rows(of: try run.primitivesOfXen())
             run.add(
                 BindingExperiment.grants(of: rows).flatMap(\.rows), of: .xen, cpu: "neoverse-n1",
                 software: ["xen", "linux", "qemu"])

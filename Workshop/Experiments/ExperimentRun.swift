@@ -9,13 +9,18 @@ final class ExperimentRun {
     let isQuick: Bool
     /// The subjects that are measured. Figures of others are left out.
     let subjects: Set<Subject>
+    /// The rows that this run shares with others of its session.
+    let shared: SharedRows
     private(set) var figures: [Figure] = []
     private(set) var failures: [String: String] = [:]
     /// The software that took part in any experiment, by name.
     private(set) var software: [String: String] = [:]
 
-    init(workspace: Workspace, isQuick: Bool = false, subjects: Set<Subject> = Set(Subject.measurable)) {
-        (self.workspace, self.isQuick, self.subjects) = (workspace, isQuick, subjects)
+    init(
+        workspace: Workspace, isQuick: Bool = false, subjects: Set<Subject> = Set(Subject.measurable),
+        shared: SharedRows = SharedRows()
+    ) {
+        (self.workspace, self.isQuick, self.subjects, self.shared) = (workspace, isQuick, subjects, shared)
     }
 
     /// Adds a figure, or replaces an earlier one of the same name and subject.

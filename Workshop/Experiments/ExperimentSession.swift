@@ -17,6 +17,7 @@ struct ExperimentSession {
     func run() throws -> BenchResults {
         var kept = try keptResults()
         let quoted = try QuotedFigures(of: workspace)
+        let shared = SharedRows()
         var results = BenchResults(
             form: form, date: Self.today, hostCores: ProcessInfo.processInfo.activeProcessorCount)
         var schedule = ExperimentSchedule(experiments.map(expectedSeconds))
@@ -24,7 +25,8 @@ struct ExperimentSession {
             Progress.say(
                 "==> Experiment \(index + 1) of \(experiments.count): \(experiment.name)"
                     + " (\(schedule.remaining(from: index)) left)")
-            let run = ExperimentRun(workspace: workspace, isQuick: isQuick, subjects: subjects)
+            let run = ExperimentRun(
+                workspace: workspace, isQuick: isQuick, subjects: subjects, shared: shared)
             let start = ContinuousClock.now
             run.attempt("experiment") { try experiment.measure(run) }
             run.complete(with: quoted.figures(for: experiment.name))

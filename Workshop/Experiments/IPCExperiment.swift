@@ -54,7 +54,7 @@ struct IPCExperiment: Experiment {
         // Xen boots a whole Debian first, which a quick run has no time for.
         guard !run.isQuick else { return }
         run.measure(.xen) {
-            let rows = try XenPrimitives(workspace: run.workspace).rows()
+            let rows = try run.primitivesOfXen()
             run.add(XenTransfers.rows(of: rows), of: .xen, cpu: "neoverse-n1", software: ["xen", "linux", "qemu"])
         }
     }

@@ -43,7 +43,7 @@ struct TasksExperiment: Experiment {
 
     func measure(_ run: ExperimentRun) throws {
         run.measure(.entente) {
-            let rows = try PrimitiveBenchmark(workspace: run.workspace).rows(timeout: .seconds(600))
+            let rows = try run.primitives()
             let values = Dictionary(rows.map { ($0.name, $0.value) }) { $1 }
             for (task, parts) in Self.entente {
                 let sum = try parts.reduce(0) { sum, part in
@@ -56,7 +56,7 @@ struct TasksExperiment: Experiment {
         // Xen boots a whole Debian first, which a quick run has no time for.
         guard !run.isQuick else { return }
         run.measure(.xen) {
-            let rows = try XenPrimitives(workspace: run.workspace).rows()
+            let rows = try run.primitivesOfXen()
             for (task, row) in Self.xen {
                 guard let value = rows.first(where: { $0.name == row })?.value else {
                     throw Failure("no row \(row) was measured")

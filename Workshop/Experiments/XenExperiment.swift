@@ -14,7 +14,7 @@ struct XenExperiment: Experiment {
         try XenPackages(workspace: workspace).prepare()
         if let version = XenPackages(workspace: workspace).versionText { run.note(version: version, of: "xen") }
         for (part, rows) in [
-            ("primitives", { try XenPrimitives(workspace: workspace).rows() }),
+            ("primitives", { try run.primitivesOfXen() }),
             ("start", { try XenStart(workspace: workspace, count: run.isQuick ? 2 : 8).rows() }),
             ("workload", { try XenWorkload(workspace: workspace).rows() }),
             ("requests", { try XenRequests(workspace: workspace, count: run.isQuick ? 200 : 1000).rows() }),
