@@ -12,6 +12,7 @@ let programs: KeyValuePairs<String, String> = [
     "SwitchGuest": "Bench/SwitchGuest",
     "RegionGuest": "Bench/RegionGuest",
     "ShareGuest": "Bench/ShareGuest",
+    "StartGuest": "Bench/StartGuest",
     "HostileGarbage": "Hostile/Garbage",
     "HostileUnmapped": "Hostile/Unmapped",
     "HostileStorm": "Hostile/Storm",

@@ -6,7 +6,7 @@ import Tool
 struct DensityExperiment: Experiment {
     let name = "density"
     let number: Int? = 12
-    let title = "density and start: instructions and memory of the first and of one more machine"
+    let title = "density and start: instructions and memory of the first and of one more domain"
     let seconds = (quick: 30.0, whole: 240.0)
 
     /// The RAM of each machine, in KiB.
@@ -21,6 +21,10 @@ struct DensityExperiment: Experiment {
             "The start of a machine is the start of its system: Entente adds at most a twentieth.",
             refutedIf: "The start of one more machine costs more than 1.05 times the instructions of the bare board.",
             ("start.further", .entente), over: ("start.first", .native), atMost: 1.05),
+        Hypothesis.ratio(
+            "A component is a hundred times cheaper to start than a machine with a whole system.",
+            refutedIf: "One more component costs more than a hundredth of the instructions of one more machine.",
+            ("start.component.further", .entente), over: ("start.further", .entente), atMost: 0.01),
         Hypothesis(
             claim: "One more machine takes its RAM, and at most 1 MiB beside it.",
             refutation: "Entente takes more than 1024 KiB beside the RAM for one more machine."
@@ -36,7 +40,10 @@ struct DensityExperiment: Experiment {
         run.measure(.native) {
             add(run, "start.first", .native, try MachineStart(workspace: run.workspace).instructions())
         }
-        run.measure(.entente) { try measureEntente(run, count: count) }
+        run.measure(.entente) {
+            try measureMachines(run, count: count)
+            try measureSmallTenants(run, count: run.isQuick ? 4 : 32)
+        }
         run.measure(.kvm) { try measureKVM(run, count: count) }
         // The start of Xen's first domain takes longer than a quick form may.
         if !run.isQuick { run.measure(.xen) { try measureXen(run, count: count) } }
@@ -50,26 +57,47 @@ struct DensityExperiment: Experiment {
     }
 
     /// The machines start at once on one core. The cost of one more is the share of each machine behind the first one.
-    private func measureEntente(_ run: ExperimentRun, count: Int) throws {
-        let benchmark = MemoryBenchmark(workspace: run.workspace, timeout: .seconds(1800))
-        func values(_ count: Int) throws -> (instructions: Double, memory: Double, beside: Double) {
-            let rows = try benchmark.rows(of: MachineCrowd(count: count, hasDisks: false))
-            func value(_ name: String) throws -> Double {
-                guard let row = rows.first(where: { $0.name == name }) else { throw Failure("\(name) is missing") }
-                return row.value
-            }
-            return (
-                try value("machines.\(count).last"), try value("memory.total") - value("memory.free"),
-                try value("memory.beside")
-            )
-        }
-        let (one, all) = (try values(1), try values(count))
+    private func measureMachines(_ run: ExperimentRun, count: Int) throws {
+        let (one, all) = (try crowd(1, .debian, run), try crowd(count, .debian, run))
         let others = Double(count - 1)
         add(run, "start.first", .entente, one.instructions)
         add(run, "start.further", .entente, (all.instructions - one.instructions) / others)
         add(run, "memory.first", .entente, one.memory)
         add(run, "memory.further", .entente, (all.memory - one.memory) / others)
         add(run, "memory.further.beside", .entente, (all.beside - one.beside) / others)
+    }
+
+    /// Machines without an operating system, and components.
+    private func measureSmallTenants(_ run: ExperimentRun, count: Int) throws {
+        let others = Double(count - 1)
+        let (one, all) = (try crowd(1, .small, run), try crowd(count, .small, run))
+        add(run, "start.small.first", .entente, one.instructions)
+        add(run, "start.small.further", .entente, (all.instructions - one.instructions) / others)
+        add(run, "memory.small.further.beside", .entente, (all.beside - one.beside) / others)
+        func components(_ count: Int) -> ComponentCrowd {
+            ComponentCrowd(workspace: run.workspace, count: count, timeout: .seconds(900))
+        }
+        let (first, last) = (try components(1).start(), try components(count).start())
+        add(run, "start.component.first", .entente, first)
+        add(run, "start.component.further", .entente, (last - first) / others)
+        let memory = (try components(1).memory(), try components(count).memory())
+        add(run, "memory.component.further", .entente, (memory.1 - memory.0) / others)
+    }
+
+    /// Starts so many machines.
+    private func crowd(
+        _ count: Int, _ kind: MachineCrowd.Kind, _ run: ExperimentRun
+    ) throws -> (instructions: Double, memory: Double, beside: Double) {
+        let benchmark = MemoryBenchmark(workspace: run.workspace, timeout: .seconds(1800))
+        let rows = try benchmark.rows(of: MachineCrowd(count: count, kind: kind))
+        func value(_ name: String) throws -> Double {
+            guard let row = rows.first(where: { $0.name == name }) else { throw Failure("\(name) is missing") }
+            return row.value
+        }
+        return (
+            try value("machines.\(count).last"), try value("memory.total") - value("memory.free"),
+            try value("memory.beside")
+        )
     }
 
     /// The guests start one after the other, because that is how a host of KVM starts them.

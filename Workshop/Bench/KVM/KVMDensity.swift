@@ -41,7 +41,7 @@ struct KVMDensity {
         try workspace.make(folder)
         defer { try? FileManager.default.removeItem(at: folder) }
         let output = folder.appendingPathComponent("count")
-        let manifest = try Manifest.load(path: MachineCrowd(count: 1, hasDisks: false).write(to: folder).path)
+        let manifest = try Manifest.load(path: MachineCrowd(count: 1, kind: .debian).write(to: folder).path)
         guard let machine = manifest.machines.first else { throw Failure("the manifest has no machine") }
         let names = (1...count).map { MachineCrowd.name($0) }
         var host = KVMHost(

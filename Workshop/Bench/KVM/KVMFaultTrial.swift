@@ -62,7 +62,7 @@ struct KVMFaultTrial {
         let folder = workspace.state.appendingPathComponent("faults-\(UUID().uuidString)")
         try workspace.make(folder)
         defer { try? FileManager.default.removeItem(at: folder) }
-        let crowd = MachineCrowd(count: 1, hasDisks: false)
+        let crowd = MachineCrowd(count: 1, kind: .debian)
         let manifest = try Manifest.load(path: crowd.write(to: folder).path)
         var machine = try LinuxWorkload(workspace: workspace).added(to: manifest.machines[0])
         machine.commandLine += " rdinit=/workload -- beat 4"

@@ -2,10 +2,18 @@ import Foundation
 import SystemImage
 import Tool
 
-/// A board of 4 GiB full of idle Debian machines of 64 MiB, each with a clone of one disk or with none.
+/// A board of 4 GiB full of idle machines: Debian in 64 MiB, with a clone of one disk or with none, or a guest without
+/// an operating system in 4 MiB.
 struct MachineCrowd {
+    enum Kind {
+        case debian
+        case debianWithDisk
+        /// `Guests/Bench/StartGuest`.
+        case small
+    }
+
     var count: Int
-    var hasDisks = true
+    var kind = Kind.debianWithDisk
 
     /// The most machines for which the board has memory.
     static let maximum = 60
@@ -13,10 +21,11 @@ struct MachineCrowd {
     static func name(_ number: Int) -> String { "m\(number)" }
 
     var manifest: String {
-        let machines = (1...count).map {
-            "  \(Self.name($0)): {guest: debian, memory: 64MiB, command-line: console=ttyAMA0 quiet kpti=off"
-                + (hasDisks ? ", disks: {data: {size: 64MiB, clone-of: golden}}}" : "}")
-        }
+        let disks = kind == .debianWithDisk ? ", disks: {data: {size: 64MiB, clone-of: golden}}" : ""
+        let debian = "guest: debian, memory: 64MiB, command-line: console=ttyAMA0 quiet kpti=off\(disks)"
+        let machine = kind == .small ? "kernel: {target: StartGuest}, memory: 4MiB" : debian
+        let machines = (1...count).map { "  \(Self.name($0)): {\(machine)}" }
+        let hasDisks = kind == .debianWithDisk
         return """
             system: bench-machines-\(count)
             board: {cpu: neoverse-n1, cores: 1, memory: 4GiB\(hasDisks ? ", disks: {main: {size: 8GiB}}" : "")}
@@ -39,6 +48,9 @@ struct MachineCrowd {
     /// The text by which a machine says that its Linux has started.
     static let start = "'poweroff' ends this machine"
 
+    /// The text by which a machine of this crowd says that it has started.
+    private var start: String { kind == .small ? "start: the guest runs" : Self.start }
+
     /// Listens to the machines until all have started.
     ///
     /// - Parameters:
@@ -52,7 +64,7 @@ struct MachineCrowd {
             for event in session.wait(timeout: deadline - .now) {
                 switch event {
                 case .line(_, let text):
-                    guard text.contains(Self.start) else {
+                    guard text.contains(start) else {
                         heard(text)
                         continue
                     }

@@ -12,7 +12,7 @@ struct MachineStart {
         let folder = workspace.state.appendingPathComponent("start-\(UUID().uuidString)")
         try workspace.make(folder)
         defer { try? FileManager.default.removeItem(at: folder) }
-        let crowd = MachineCrowd(count: 1, hasDisks: false)
+        let crowd = MachineCrowd(count: 1, kind: .debian)
         let manifest = try Manifest.load(path: crowd.write(to: folder).path)
         guard let machine = manifest.machines.first else { throw Failure("the manifest has no machine") }
         let options = BootOptions(extraArguments: MachineCrowd.clock)
