@@ -29,6 +29,8 @@ struct KernelSizeExperiment: Experiment {
             try addText(to: run)
             try addPrivilegedInstructions(to: run)
         }
+        // A quick run has no time to boot Xen's first domain.
+        if !run.isQuick { run.measure(.xen) { try addRequestsOfXen(to: run) } }
     }
 
     private func count(_ run: ExperimentRun, _ name: String, _ value: Int, _ unit: String) {
@@ -73,6 +75,19 @@ struct KernelSizeExperiment: Experiment {
         let cost = RequestCost(record, parts: parts, requests: run.isQuick ? 100 : 1000)
         for (name, value) in [("privileged.disk-read", cost["Kernel"]), ("whole.disk-read", cost.total)] {
             run.add(name, .entente, [value.rounded()], cpu: "neoverse-n1", software: ["entente", "qemu", "linux"])
+        }
+    }
+
+    /// Xen's share of the same request of a domain to its split disk, whose back-end is in the first domain.
+    private func addRequestsOfXen(to run: ExperimentRun) throws {
+        let rows = try XenRequests(workspace: run.workspace).rows()
+        for (name, row) in [
+            ("privileged.disk-read", "xen.disk.request.read1.Xen"), ("whole.disk-read", "xen.disk.request.read1"),
+        ] {
+            guard let value = rows.first(where: { $0.name == row })?.value else {
+                throw Failure("no row \(row) was measured")
+            }
+            run.add(name, .xen, [value.rounded()], cpu: XenBoard.cpu, software: ReplicaFigures.software(of: .xen))
         }
     }
 }
