@@ -41,7 +41,10 @@ public struct SharedMemory: @unchecked Sendable {
 
     /// Copies as many words as `words` has out of the memory. The peer may change each word meanwhile.
     ///
-    /// - Parameter offset: a multiple of 8. If the words do not all lie inside of the memory, the component stops.
+    /// - Parameters:
+    ///   - words: receives the words.
+    ///   - offset: the place of the first word in bytes, a multiple of 8. If the words do not all lie inside of the
+    ///     memory, the component stops.
     public func read(into words: inout MutableSpan<UInt64>, at offset: Int) {
         requireWords(words.count, at: offset)
         var index = 0
@@ -61,7 +64,10 @@ public struct SharedMemory: @unchecked Sendable {
 
     /// Copies words into the memory.
     ///
-    /// - Parameter offset: a multiple of 8. If the words do not all fit into the memory, the component stops.
+    /// - Parameters:
+    ///   - words: the words to be copied.
+    ///   - offset: the place of the first word in bytes, a multiple of 8. If the words do not all fit into the memory,
+    ///     the component stops.
     public func write(_ words: Span<UInt64>, at offset: Int) {
         requireWords(words.count, at: offset)
         var index = 0

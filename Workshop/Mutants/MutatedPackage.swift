@@ -25,7 +25,9 @@ struct MutatedPackage {
     }
 
     /// The folders from which the tests of the portable modules are built.
-    private static let parts = ["Kit", "Kernel", "Machines", "Services", "Components/BlockDriver", "Tests"]
+    private static let parts = [
+        "Kit", "Kernel", "Machines", "Services", "Components/BlockDriver", "Components/Store", "Tests",
+    ]
 
     /// Brings the copy up to date. Unchanged files keep their dates, so that a second run builds only the changes. The
     /// mutator writes the files of the areas later.
