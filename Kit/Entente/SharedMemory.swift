@@ -48,7 +48,7 @@ public struct SharedMemory: @unchecked Sendable {
     public func read(into words: inout MutableSpan<UInt64>, at offset: Int) {
         requireWords(words.count, at: offset)
         var index = 0
-        // SAFETY (of both loops): `requireWords` has checked the words of the memory, and the index is below the count.
+        // SAFETY: `requireWords` has checked the words of the memory, and each index is below the count.
         while index < words.count & ~3 {
             unsafe words[unchecked: index] = word(offset, index).pointee.load(ordering: .relaxed)
             unsafe words[unchecked: index + 1] = word(offset, index + 1).pointee.load(ordering: .relaxed)
@@ -57,6 +57,7 @@ public struct SharedMemory: @unchecked Sendable {
             index += 4
         }
         while index < words.count {
+            // SAFETY: as above.
             unsafe words[unchecked: index] = word(offset, index).pointee.load(ordering: .relaxed)
             index += 1
         }
@@ -71,7 +72,7 @@ public struct SharedMemory: @unchecked Sendable {
     public func write(_ words: Span<UInt64>, at offset: Int) {
         requireWords(words.count, at: offset)
         var index = 0
-        // SAFETY (of both loops): as in `read`.
+        // SAFETY: `requireWords` has checked the words of the memory, and each index is below the count.
         while index < words.count & ~3 {
             unsafe word(offset, index).pointee.store(words[unchecked: index], ordering: .relaxed)
             unsafe word(offset, index + 1).pointee.store(words[unchecked: index + 1], ordering: .relaxed)
@@ -80,6 +81,7 @@ public struct SharedMemory: @unchecked Sendable {
             index += 4
         }
         while index < words.count {
+            // SAFETY: as above.
             unsafe word(offset, index).pointee.store(words[unchecked: index], ordering: .relaxed)
             index += 1
         }

@@ -1,7 +1,8 @@
 import Entente
 import EntenteTesting
-import ItemStore
 import Testing
+
+@testable import ItemStore
 
 /// A store of four items, and a client that shares memory for two items with it.
 private struct Shop {
@@ -103,6 +104,37 @@ private struct Shop {
             _ = try ring.send(StoreRequest(.put, key: 4, place: 0))
             let answer = try ring.waitForAnswer()
             #expect(answer.error == .noSuchPlace)
+        }
+    }
+
+    /// A client that lends memory which it does not have makes no item of zeros.
+    @Test func aPutThatFailsMakesNoItem() {
+        var table = ItemTable(capacity: 2)
+        #expect(throws: StoreError.badMemory) {
+            try table.put(1) { words throws(StoreError) in
+                words[0] = 1
+                throw .badMemory
+            }
+        }
+        #expect(!table.has(1))
+    }
+
+    /// The store serves callers between two turns of a client that sends without pause, and forgets no request.
+    @Test func answersMoreRequestsThanATurnHas() throws {
+        let ring = try shop.client.run { () throws in try Shop.ring() }
+        // The store hears of the requests when all are there.
+        try shop.store.run { () throws in
+            try shop.client.run { () throws in
+                for number in 0..<UInt32(StoreRing.capacity) {
+                    let isSent = try ring.send(StoreRequest(.has, key: 0, place: number))
+                    #expect(isSent)
+                }
+            }
+        }
+        try shop.client.run { () throws in
+            var answers: [UInt32] = []
+            while let answer = try ring.nextAnswer() { answers.append(answer.place) }
+            #expect(answers == Array(0..<UInt32(StoreRing.capacity)))
         }
     }
 

@@ -18,7 +18,7 @@ private struct SharedCell {
         unsafe word = UnsafePointer(bitPattern: UInt(address)).unsafelyUnwrapped
     }
 
-    // SAFETY (of all): see `init`; all accesses of both sides are atomic.
+    // SAFETY: of all three, see `init`; all accesses of both sides are atomic.
     var acquired: UInt32 { unsafe word.pointee.load(ordering: .acquiring) }
     var value: UInt32 { unsafe word.pointee.load(ordering: .sequentiallyConsistent) }
     func set(_ value: UInt32) { unsafe word.pointee.store(value, ordering: .sequentiallyConsistent) }

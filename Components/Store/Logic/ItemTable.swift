@@ -15,14 +15,21 @@ public struct ItemTable {
     public var capacity: Int { items.count }
     public func has(_ key: UInt64) -> Bool { key < UInt64(items.count) && !items[Int(key)].isEmpty }
 
-    /// Replaces an item by what `fill` writes. If `fill` throws, the item may have parts of both.
+    /// Replaces an item by what `fill` writes. If `fill` throws, a former item may have parts of both, and a missing
+    /// one is still missing.
     mutating func put(
         _ key: UInt64, _ fill: (inout MutableSpan<UInt64>) throws(StoreError) -> Void
     ) throws(StoreError) {
         guard key < UInt64(items.count) else { throw .noSuchPlace }
-        if items[Int(key)].isEmpty { items[Int(key)] = Array(repeating: 0, count: Self.wordsPerItem) }
-        var words = items[Int(key)].mutableSpan
-        try fill(&words)
+        let isNew = items[Int(key)].isEmpty
+        if isNew { items[Int(key)] = Array(repeating: 0, count: Self.wordsPerItem) }
+        do throws(StoreError) {
+            var words = items[Int(key)].mutableSpan
+            try fill(&words)
+        } catch {
+            if isNew { items[Int(key)] = [] }
+            throw error
+        }
     }
 
     /// Lends an item to `use`.

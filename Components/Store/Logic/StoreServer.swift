@@ -15,6 +15,9 @@ public struct StoreServer: StoreInterface {
     /// The event of the room that the client has made for answers.
     static let roomEvent = Events.number(3)
 
+    /// The most requests of a ring that the store answers before it looks for callers.
+    private static let turn = 128
+
     /// - Parameter capacity: the number of items.
     public init(capacity: Int) { table = ItemTable(capacity: capacity) }
 
@@ -66,16 +69,24 @@ public struct StoreServer: StoreInterface {
         (requests, answers) = (nil, nil)
     }
 
-    /// Answers all requests that wait. A client that has died, or whose rings are nonsense, loses its connection.
+    /// Answers the requests that wait, at most `turn` of them. A client that sends without pause gets its next turn by
+    /// an event, so that callers are served in between. A client that has died, or whose rings are nonsense, loses its
+    /// connection.
     private mutating func serveRings() {
         guard let requests, let answers else { return }
         let consumer = requests.consumer()
         let producer = answers.producer()
+        var answered = 0
         do throws(RingError) {
             repeat {
-                while case .element(let request) = try consumer.take() {
+                while answered < Self.turn, case .element(let request) = try consumer.take() {
+                    answered += 1
                     // A client with more requests under way than answers fit loses the others.
                     _ = try producer.put(StoreAnswer(place: request.place, error: perform(request)))
+                }
+                if answered == Self.turn {
+                    Notification.own.raise(Self.requestEvent)
+                    return
                 }
             } while try !consumer.willSleep()
         } catch {
