@@ -84,6 +84,33 @@ import Testing
                 """)
     }
 
+    /// Markdown takes a number with a full stop at the begin of a line for an item of a list.
+    @Test func noFigureBecomesTheNumberOfAnItem() {
+        #expect(ProseWrap.wrapped("there are 144. All is well", width: 12) == "there\nare 144. All\nis well")
+        #expect(ProseWrap.wrapped("incomprehensible 144. Yes", width: 12) == "incomprehensible\n144. Yes")
+    }
+
+    @Test func offendersAndVictimsBecomeAMatrix() throws {
+        let all = [
+            figure("s.a.hung.v", .entente, 20.4, unit: "ms"), figure("s.a.hung.w.x", .entente, 0.2, unit: "ms"),
+            figure("p.a.hung.v", .entente, 1), figure("p.a.hung.w.x", .entente, 0),
+            figure("s.b.killed.w.x", .entente, 3, unit: "ms"), figure("p.b.killed.w.x", .entente, 1),
+            figure("s.a.hung.v", .xen, 99, unit: "ms"),
+        ]
+        let matrix = PageMatrix(
+            .entente, of: all, values: "s.", predictions: "p.", limit: 10, labels: ["v": "victim", "b, killed": "B dies"])
+        #expect(
+            matrix.markdown == """
+                | offender | victim | `w.x` |
+                | --- | ---: | ---: |
+                | a, hung | **20** p | 0 |
+                | B dies | – | 3 p |
+
+                *In ms, rounded. Bold figures are above 10, and a p marks a pair that had been predicted. All figures \
+                were measured in this run.*
+                """)
+    }
+
     @Test func outcomesFollowFromTheFigures() {
         let result = results["e"]
         func outcome(_ limit: Double, _ name: String = "move.64") -> String {

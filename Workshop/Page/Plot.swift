@@ -13,6 +13,8 @@ struct Plot {
     /// The name of the file without its extension.
     let identifier: String
     let title: String
+    /// The title of the horizontal axis of lines. That of dots is the figures' unit.
+    var horizontal = ""
     let figures: [Figure]
     let labels: [String: String]
 
@@ -59,6 +61,7 @@ struct Plot {
                 set logscale xy
                 set format xy '%.0s %c'
                 set grid linecolor rgb '#8b8f96' linewidth 0.4
+                set xlabel '\(Self.quoted(horizontal))' textcolor rgb '\(Self.ink)'
                 set ylabel '\(unit)' textcolor rgb '\(Self.ink)'
                 """
         }
