@@ -98,7 +98,8 @@ import Testing
             figure("s.a.hung.v", .xen, 99, unit: "ms"),
         ]
         let matrix = PageMatrix(
-            .entente, of: all, values: "s.", predictions: "p.", limit: 10, labels: ["v": "victim", "b, killed": "B dies"])
+            .entente, of: all, values: "s.", predictions: "p.", limit: 10,
+            labels: ["v": "victim", "b, killed": "B dies"])
         #expect(
             matrix.markdown == """
                 | offender | victim | `w.x` |
@@ -131,6 +132,8 @@ import Testing
         #expect(lines.contains("64.0 300.0\n4096.0 1200.0") && lines.contains("Xen: move") && lines.contains("It’s"))
         let dots = Plot(kind: .dots, identifier: "p", title: "T", figures: found, labels: [:]).script
         #expect(dots.contains("set ytics ('move.64' 0, 'move.4096' -1)") && dots.contains("300.0 0\n1200.0 -1\nEOD"))
+        let plot = Plot(kind: .lines, identifier: "p", title: "T", figures: found, labels: ["move": "a<b"])
+        #expect(plot.description.hasPrefix("<desc>Entente: a&lt;b: 64.0 300.0, 4096.0 1200.0; Xen: "))
         let svg = Plot.adapted("<svg><title>T</title><path stroke='rgb(  1,   2,   3)'/></svg>")
         #expect(svg.contains("stroke='currentColor'") && svg.contains("prefers-color-scheme:dark"))
     }
