@@ -40,6 +40,11 @@ import Testing
         #expect(text.labels == ["a": "the first"])
     }
 
+    @Test func titlesBelongToNamesOrToTheirEnds() {
+        let labels: PageLabels = ["a.b": "whole", ".b": "end", ".c.b": "longer end"]
+        #expect(["a.b", "x.b", "x.c.b", "b", "x.bb"].map { labels[$0] } == ["whole", "end", "longer end", nil, nil])
+    }
+
     @Test func figuresStandInTheText() throws {
         let figures = PageFigures(results: results, experiment: "e")
         let text = "{{value move.4096 entente}} is {{ratio move.64 xen e/move.64 entente}} of {{value\nnone xen}}"

@@ -43,7 +43,7 @@ struct DebatePage {
 
     /// Returns the text in the place of a directive on a line of its own.
     private mutating func block(
-        _ words: [String], _ figures: PageFigures, labels: [String: String], experiment: (any Experiment)?
+        _ words: [String], _ figures: PageFigures, labels: PageLabels, experiment: (any Experiment)?
     ) throws -> String {
         let arguments = Array(words.dropFirst())
         switch words[0] {
@@ -69,7 +69,7 @@ struct DebatePage {
     }
 
     /// `{{matrix SUBJECT VALUES PREDICTIONS LIMIT}}`.
-    private func matrix(_ words: [String], _ figures: PageFigures, _ labels: [String: String]) throws -> String {
+    private func matrix(_ words: [String], _ figures: PageFigures, _ labels: PageLabels) throws -> String {
         guard words.count == 4, let subject = Subject(rawValue: words[0]), let limit = Double(words[3]) else {
             throw Failure(
                 "the text '\(figures.experiment)' has a matrix without a subject, two prefixes or a limit",
@@ -82,7 +82,7 @@ struct DebatePage {
     }
 
     /// `{{dots IDENTIFIER PREFIX… : TITLE}}`, or `lines` with `: TITLE : TITLE OF THE HORIZONTAL AXIS`.
-    private mutating func plot(_ words: [String], _ figures: PageFigures, _ labels: [String: String]) throws -> String {
+    private mutating func plot(_ words: [String], _ figures: PageFigures, _ labels: PageLabels) throws -> String {
         guard let kind = Plot.Kind(rawValue: words[0]), let colon = words.firstIndex(of: ":"), colon > 2 else {
             throw Failure(
                 "the text '\(figures.experiment)' has a plot without names or title",

@@ -10,14 +10,14 @@ struct PageMatrix {
     let predictions: [Substring: Double]
     /// An observed figure above this limit is printed in bold.
     let limit: Double
-    let labels: [String: String]
+    let labels: PageLabels
 
     /// - Parameters:
     ///   - subject: the subject whose figures are shown.
     ///   - all: all figures of the experiment.
     init(
         _ subject: Subject, of all: [Figure], values: String, predictions: String, limit: Double,
-        labels: [String: String]
+        labels: PageLabels
     ) {
         let own = all.filter { $0.subject == subject }
         figures = own.filter { $0.name.hasPrefix(values) }

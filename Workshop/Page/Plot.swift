@@ -16,7 +16,7 @@ struct Plot {
     /// The title of the horizontal axis of lines. That of dots is the figures' unit.
     var horizontal = ""
     let figures: [Figure]
-    let labels: [String: String]
+    let labels: PageLabels
 
     /// The colours of the series, which differ in lightness too.
     private static let colours = ["#3b82c4", "#e08a2e", "#4da167", "#a86bc4", "#c45a5a", "#8b8f96", "#b8a13a"]
