@@ -69,6 +69,32 @@ import Testing
         #expect(PageTable(figures: [], labels: [:], software: [:]).markdown.contains("not been measured"))
     }
 
+    @Test func figuresOfTwoDimensionsBecomeAGrid() {
+        let (found, _) = PageFigures(results: results, experiment: "e").figures("move")
+        let sizes = PageGrid(figures: found, columns: .numbers, labels: ["move": "a move"], software: [:]).markdown
+        #expect(
+            sizes.hasPrefix(
+                """
+                |  |  | 64 | 4,096 |
+                | --- | --- | ---: | ---: |
+                | Entente | a move | 300 | 1,200 |
+                | Xen | a move | 900 *q* | – |
+
+                *In instructions. Measured in this run, except
+                """))
+        let both = [figure("a.x", .entente, 1), figure("b.x", .entente, 2), figure("b.y", .entente, 3)]
+        let grid = PageGrid(figures: both, columns: .beginnings(["a.", "b."]), labels: ["a.": "first"], software: [:])
+        #expect(
+            grid.markdown.hasPrefix(
+                """
+                |  |  | first | `b.` |
+                | --- | --- | ---: | ---: |
+                | Entente | `x` | 1 | 2 |
+                | Entente | `y` | – | 3 |
+
+                """))
+    }
+
     @Test func proseIsBroken() {
         let text =
             "a bb ccc\ndddd\n\n- one two three\n  four\n- five\n\n| a long | table |\n```\ncode that is long\n```"

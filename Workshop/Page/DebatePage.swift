@@ -50,6 +50,16 @@ struct DebatePage {
         case "table":
             let found = arguments.flatMap { figures.figures($0).figures }
             return PageTable(figures: found, labels: labels, software: results.software).markdown
+        case "grid":
+            return PageGrid(
+                figures: arguments.flatMap { figures.figures($0).figures }, columns: .beginnings(arguments),
+                labels: labels, software: results.software
+            ).markdown
+        case "sizes":
+            return PageGrid(
+                figures: arguments.flatMap { figures.figures($0).figures }, columns: .numbers, labels: labels,
+                software: results.software
+            ).markdown
         case "matrix": return try matrix(arguments, figures, labels)
         case "hypotheses":
             return HypothesisList(
