@@ -28,6 +28,35 @@ struct LiabilityExperiment: Experiment {
             let text = "\(Figure.text(delay.value)) ms"
             return delay.value <= 1 ? .holds(text) : .refuted(text)
         },
+        Hypothesis(
+            claim: "While Xen's dom0 hangs, a guest that only computes loses less than 50 ms, and one that reads its "
+                + "disk stands still.",
+            refutation: "The first guest loses more, or the second one loses less than 1.9 of the 2 s."
+        ) { result in
+            guard let idle = result["stall.dom0.hung.sleep", .xen], let disk = result["stall.dom0.hung.disk", .xen]
+            else { return .open }
+            let text = "\(Figure.text(idle.value)) ms and \(Figure.text(disk.value)) ms"
+            return idle.value < 50 && disk.value >= 1900 ? .holds(text) : .refuted(text)
+        },
+        Hypothesis(
+            claim: "The death of xenstored delays no running guest of Xen by more than 50 ms, and ends the toolstack.",
+            refutation: "A guest loses more, or a command of the toolstack succeeds within 2 s."
+        ) { result in
+            let guests = XenStall.guests.compactMap { result["stall.xenstored.killed.\($0)", .xen]?.value }
+            guard guests.count == XenStall.guests.count,
+                let toolstack = result["stall.xenstored.killed.toolstack", .xen]?.value
+            else { return .open }
+            let text = "\(Figure.text(guests.max() ?? 0)) ms and \(Figure.text(toolstack)) ms"
+            return (guests.max() ?? 0) <= 50 && toolstack >= 2000 ? .holds(text) : .refuted(text)
+        },
+        Hypothesis(
+            claim: "A guest of Xen that prints stands still while xenconsoled hangs.",
+            refutation: "The guest loses less than half of the 2 s."
+        ) { result in
+            guard let stall = result["stall.xenconsoled.hung.print", .xen]?.value else { return .open }
+            let text = "\(Figure.text(stall)) ms"
+            return stall >= 1000 ? .holds(text) : .refuted(text)
+        },
     ]
 
     /// The parts that fail, by the names of the figures, and their tenants. The monitor is the last one, because its

@@ -23,6 +23,8 @@ struct KVMFaultTrial {
         /// The time from the death of QEMU until the first process of the guest runs again, with Linux's resolution of
         /// 10 ms.
         var recovery = 0.0
+        /// The number of guests that had to begin anew.
+        var lost = 0
     }
 
     func run() throws -> Result {
@@ -42,7 +44,7 @@ struct KVMFaultTrial {
         guard let recovery = killed.recovery else { throw Failure("the guest has not started again") }
         return Result(
             hungGuest: try excess(Self.offender, hung), hungOther: try excess(Self.other, hung),
-            killedOther: try excess(Self.other, killed), recovery: recovery)
+            killedOther: try excess(Self.other, killed), recovery: recovery, lost: killed.rebirths)
     }
 
     /// Returns the script that runs both guests, with some commands when both have started.
@@ -97,6 +99,9 @@ struct KVMFaultLines {
             times.append((words.count > 1 ? String(words[0]) : "", seconds))
         }
     }
+
+    /// The number of starts behind the fault.
+    var rebirths: Int { times.firstIndex { $0.name.isEmpty }.map { times.count - $0 - 1 } ?? 0 }
 
     /// The time from the fault to the next start of a guest, in milliseconds.
     var recovery: Double? {
