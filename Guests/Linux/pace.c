@@ -6,7 +6,8 @@
      sleep   a sleep of 10 milliseconds
      disk    a read of 4 KiB of /dev/xvda past Linux's cache, and such a sleep
      print   a line on the console, and such a sleep
-     run     the program that the further arguments name, and such a sleep; if the program fails, it is no step
+     run     the program that the further arguments name, and a sleep of 100 milliseconds, because programs take time;
+             if the program fails, it is no step
      hang    nothing, in a loop that no other process of the machine interrupts (for the harm itself) */
 #include "linux.h"
 #include "output.h"
@@ -54,7 +55,7 @@ static int run_program(void)
             return 0;
         sleep_for(1);
     }
-    sleep_briefly();
+    sleep_for(100);
     return status == 0;
 }
 

@@ -8,4 +8,9 @@ extension ExperimentRun {
     func primitivesOfXen() throws -> [BenchRow] {
         try shared.rows("xen") { try XenPrimitives(workspace: workspace).rows() }
     }
+
+    /// The rows of the trial in which the QEMU of a guest of KVM fails.
+    func faultsOfKVM() throws -> [BenchRow] {
+        try shared.rows("kvm.faults") { try KVMFaultTrial(workspace: workspace).run().rows }
+    }
 }

@@ -25,6 +25,16 @@ struct KVMFaultTrial {
         var recovery = 0.0
         /// The number of guests that had to begin anew.
         var lost = 0
+
+        var rows: [BenchRow] {
+            [
+                BenchRow("stall.vmm.hung.guest", hungGuest, unit: "ms"),
+                BenchRow("stall.vmm.hung.other-guest", hungOther, unit: "ms"),
+                BenchRow("stall.vmm.killed.other-guest", killedOther, unit: "ms"),
+                BenchRow("recovery.monitor", recovery, unit: "ms"),
+                BenchRow("lost.monitor", Double(lost), unit: "programs"),
+            ]
+        }
     }
 
     func run() throws -> Result {
@@ -106,6 +116,6 @@ struct KVMFaultLines {
     /// The time from the fault to the next start of a guest, in milliseconds.
     var recovery: Double? {
         guard let fault = times.firstIndex(where: { $0.name.isEmpty }), fault + 1 < times.count else { return nil }
-        return (times[fault + 1].seconds - times[fault].seconds) * 1000
+        return ((times[fault + 1].seconds - times[fault].seconds) * 1000).rounded()
     }
 }

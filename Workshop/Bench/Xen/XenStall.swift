@@ -42,7 +42,7 @@ struct XenStall {
     /// The guests, by their steps in `Guests/Linux/pace.c`.
     static let guests = ["sleep", "disk", "print"]
     /// A small command of the toolstack, which the first domain performs again and again.
-    private static let toolstack = "/bin/xl domid sleep"
+    private static let toolstack = "/bin/xl domid Domain-0"
     /// All that may stand still.
     static let victims = guests + ["toolstack"]
 
