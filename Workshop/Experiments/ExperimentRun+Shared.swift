@@ -13,4 +13,9 @@ extension ExperimentRun {
     func faultsOfKVM() throws -> [BenchRow] {
         try shared.rows("kvm.faults") { try KVMFaultTrial(workspace: workspace).run().rows }
     }
+
+    /// The rows of requests to the split disk of a guest of Xen.
+    func requestsOfXen() throws -> [BenchRow] {
+        try shared.rows("xen-disk") { try XenRequests(workspace: workspace).rows() }
+    }
 }

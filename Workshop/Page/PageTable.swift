@@ -2,7 +2,7 @@
 struct PageTable {
     let figures: [Figure]
     /// The titles for names. A name without a title stands for itself.
-    let labels: [String: String]
+    let labels: PageLabels
     let software: [String: String]
 
     var markdown: String {
@@ -10,8 +10,7 @@ struct PageTable {
         guard !subjects.isEmpty else { return "*This table's figures have not been measured yet.*" }
         var names: [String] = []
         for figure in figures where !names.contains(figure.name) { names.append(figure.name) }
-        let units = Set(figures.map(\.unit))
-        let common = units.count == 1 ? units.first : nil
+        let common = commonUnit
         let head = [""] + subjects.map(\.title) + (common == nil ? ["unit"] : [])
         let rows = names.map { name in
             let unit = figures.first { $0.name == name }?.unit ?? ""
@@ -19,7 +18,13 @@ struct PageTable {
         }
         let lines = ["---"] + subjects.map { _ in "---:" } + (common == nil ? ["---"] : [])
         let table = [head, lines] + rows
-        return (table.map { "| \($0.joined(separator: " | ")) |" } + ["", caption(common)]).joined(separator: "\n")
+        return (table.map { "| \($0.joined(separator: " | ")) |" } + ["", caption]).joined(separator: "\n")
+    }
+
+    /// The unit of all figures, or nil if they have several.
+    private var commonUnit: String? {
+        let units = Set(figures.map(\.unit))
+        return units.count == 1 ? units.first : nil
     }
 
     private func cell(_ name: String, _ subject: Subject) -> String {
@@ -31,13 +36,13 @@ struct PageTable {
     }
 
     /// Says what the numbers are, which of them were measured in this run, and with what.
-    private func caption(_ unit: String?) -> String {
+    var caption: String {
         let measured = figures.filter { $0.origin == .measured }
         let measures = Set(figures.map(\.measure)).sorted { $0.rawValue < $1.rawValue }.compactMap(\.sentence)
         let processors = Set(measured.compactMap(\.cpu)).sorted()
         let names = Set(measured.flatMap { $0.software ?? [] }).sorted()
         let versions = names.map { name in software[name].map { "\(name) \($0)" } ?? name }
-        var sentences = (unit.map { ["In \($0)."] } ?? []) + measures
+        var sentences = (commonUnit.map { ["In \($0)."] } ?? []) + measures
         if measured.isEmpty {
             sentences.append("All figures are quoted.")
         } else if figures.contains(where: { $0.origin == .quoted }) {
