@@ -70,7 +70,7 @@ import Testing
     @Test func theLivesOfTheFirstDomainBecomeTimesAndLosses() throws {
         let lines = [
             "recovery: console 3.38 3.40", "lines: 390 pace: print 397 10098", "alive: disk", "alive: sleep",
-            "recovery: monitor 10.50 11.75", "recovery: store 13.16 13.18", "known: 2 0", "dies: 12",
+            "recovery: monitor 10.50 11.75", "began: 2", "recovery: store 13.16 13.18", "known: 2 0", "dies: 12",
             "[   20.1] Kernel panic - not syncing: sysrq triggered crash", "alive: disk", "born: 2.30 16 2.80",
             "alive: sleep",
         ]
@@ -82,7 +82,7 @@ import Testing
                 BenchRow("recovery.dom0", 3500, unit: "ms"), BenchRow("lost.dom0", 2, unit: "machines"),
             ])
         // A board that stays off has no time, and a guest that never came back is not lost but a failure.
-        #expect(throws: Failure.self) { try XenRecovery.rows(in: Array(lines.prefix(9))) }
+        #expect(throws: Failure.self) { try XenRecovery.rows(in: Array(lines.prefix(10))) }
         #expect(throws: Failure.self) { try XenRecovery.rows(in: lines.filter { !$0.hasPrefix("known") }) }
     }
 

@@ -80,6 +80,7 @@ struct XenRecovery {
             xl destroy sleep
             begin sleep 2
             echo "recovery: monitor $before $(now)"
+            echo "began: $(lives sleep)"
             sleep 1
 
             known=$(xl list | grep -c -E '^(disk|sleep) ')
@@ -110,7 +111,7 @@ struct XenRecovery {
         var times: [String: Double] = [:]
         var death: Double?
         var alive: [String: Int] = [:]
-        var lost: [String: (count: Double, unit: String)] = ["monitor": (1, "programs")]
+        var lost: [String: (count: Double, unit: String)] = [:]
         for line in lines {
             let words = line.split(separator: " ").map(String.init)
             let numbers = words.compactMap(Double.init)
@@ -126,6 +127,7 @@ struct XenRecovery {
             case "lines:":
                 // The program counts what it has printed.
                 if numbers.count == 3 { lost["console"] = (max(0, numbers[1] - numbers[0]), "lines") }
+            case "began:": lost["monitor"] = numbers.first.map { ($0 - 1, "programs") }
             case "known:":
                 if numbers.count == 2 { lost["store"] = (numbers[0] - numbers[1], "machines") }
             case "alive:": if words.count == 2 { alive[words[1], default: 0] += 1 }
