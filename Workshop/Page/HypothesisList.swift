@@ -12,7 +12,7 @@ struct HypothesisList {
     /// Returns a sentence as the rest of another one. Names keep their capital letter.
     private func clause(_ sentence: String) -> String {
         let first = sentence.prefix { $0 != " " }
-        guard ["A", "An", "Any", "In", "It", "One", "Some", "The"].contains(first) else { return sentence }
+        guard ["A", "An", "Any", "In", "It", "On", "One", "Requests", "Some", "The", "With"].contains(first) else { return sentence }
         return first.lowercased() + sentence.dropFirst(first.count)
     }
 

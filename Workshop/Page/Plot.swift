@@ -65,10 +65,11 @@ struct Plot {
                 set ylabel '\(unit)' textcolor rgb '\(Self.ink)'
                 """
         }
+        let values = figures.map(\.value).filter { $0 > 0 }
+        let isWide = (values.max() ?? 1) >= 10 * (values.min() ?? 1)
         let tics = names.enumerated().map { "'\(Self.quoted(labels[$1] ?? $1))' \(-$0)" }
         return """
-            set logscale x
-            set format x '%.0s %c'
+            \(isWide ? "set logscale x\nset format x '%.0s %c'" : "set offsets graph 0.05, graph 0.05, 0, 0")
             set grid xtics ytics linecolor rgb '#8b8f96' linewidth 0.4
             set ytics (\(tics.joined(separator: ", ")))
             set yrange [\(-names.count):1]
