@@ -38,6 +38,7 @@ enum system_call {
 
 enum {
     SIGCHLD = 17,
+    WNOHANG = 1,
     CLONE_VM = 0x100,
     CLONE_VFORK = 0x4000,
     AT_FDCWD = -100,

@@ -141,6 +141,8 @@ import Testing
                 *In ms, rounded. Bold figures are above 10, and a p marks a pair that had been predicted. All figures \
                 were measured in this run.*
                 """)
+        let bare = PageMatrix(.entente, of: all, values: "s.", predictions: "none.", limit: 10, labels: [:])
+        #expect(bare.markdown.contains("| **20** |") && bare.markdown.contains("are above 10. All figures"))
     }
 
     @Test func outcomesFollowFromTheFigures() {

@@ -38,7 +38,8 @@ import Testing
     @Test func theRecoveryEndsWithTheNextStart() {
         var lines = KVMFaultLines()
         for text in ["one 4.10", "two 4.30", " 5.5", "one 6.75"] { lines.hear(text, of: "clock") }
-        #expect(lines.recovery.map { ($0 * 10).rounded() / 10 } == 1250)
+        #expect(lines.recovery == 1250)
+        #expect(lines.rebirths == 1)
     }
 
     @Test func aStartBeforeTheFaultIsNoRecovery() {
@@ -46,6 +47,7 @@ import Testing
         for text in ["one 4.10", " 5.5"] { lines.hear(text, of: "clock") }
         #expect(lines.recovery == nil)
         #expect(KVMFaultLines().recovery == nil)
+        #expect(lines.rebirths == 0 && KVMFaultLines().rebirths == 0)
     }
 
     @Test func theLongestTimeBelongsToAGuest() {

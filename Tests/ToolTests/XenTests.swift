@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 import Testing
 
 @testable import Tool
@@ -64,6 +65,31 @@ import Testing
         ]
         #expect(XenStall.excess(of: rows).map(\.name) == ["xen.stall.dom0.hung.disk", "xen.stall.store.hung.disk"])
         #expect(XenStall.excess(of: rows).map(\.value) == [2000, 0])
+    }
+
+    @Test func theLivesOfTheFirstDomainBecomeTimesAndLosses() throws {
+        let lines = [
+            "recovery: console 3.38 3.40", "lines: 390 pace: print 397 10098", "alive: disk", "alive: sleep",
+            "recovery: monitor 10.50 11.75", "began: 2", "recovery: store 13.16 13.18", "known: 2 0", "dies: 12",
+            "[   20.1] Kernel panic - not syncing: sysrq triggered crash", "alive: disk", "born: 2.30 16 2.80",
+            "alive: sleep",
+        ]
+        #expect(
+            try XenRecovery.rows(in: lines) == [
+                BenchRow("recovery.console", 20, unit: "ms"), BenchRow("lost.console", 7, unit: "lines"),
+                BenchRow("recovery.monitor", 1250, unit: "ms"), BenchRow("lost.monitor", 1, unit: "programs"),
+                BenchRow("recovery.store", 20, unit: "ms"), BenchRow("lost.store", 2, unit: "machines"),
+                BenchRow("recovery.dom0", 3500, unit: "ms"), BenchRow("lost.dom0", 2, unit: "machines"),
+            ])
+        // A board that stays off has no time, and a guest that never came back is not lost but a failure.
+        #expect(throws: Failure.self) { try XenRecovery.rows(in: Array(lines.prefix(10))) }
+        #expect(throws: Failure.self) { try XenRecovery.rows(in: lines.filter { !$0.hasPrefix("known") }) }
+    }
+
+    @Test func theScriptsOfTheFirstDomainAreScriptsOfTheShell() throws {
+        for text in [XenRecovery.script] + XenStall.harms.map(XenStall.script) {
+            try Subprocess("sh", ["-n", "-c", text]).run()
+        }
     }
 
     /// The program and its reader have the same operations, in the same order.

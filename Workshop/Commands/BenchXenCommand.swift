@@ -42,7 +42,9 @@ struct BenchXenCommand: ParsableCommand {
             case "workload": rows += try XenWorkload(workspace: workspace, timeout: .seconds(timeout)).rows()
             case "requests": rows += try XenRequests(workspace: workspace, timeout: .seconds(timeout)).rows()
             case "stalls": rows += try XenStall(workspace: workspace, timeout: .seconds(timeout)).rows()
-            default: throw ValidationError("--parts takes primitives, start, workload, requests and stalls")
+            case "recovery": rows += try XenRecovery(workspace: workspace, timeout: .seconds(timeout)).rows()
+            default:
+                throw ValidationError("--parts takes primitives, start, workload, requests, stalls and recovery")
             }
         }
         print(try json ? BenchRow.json(rows) : BenchRow.table(rows))

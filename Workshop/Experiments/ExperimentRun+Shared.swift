@@ -9,6 +9,11 @@ extension ExperimentRun {
         try shared.rows("xen") { try XenPrimitives(workspace: workspace).rows() }
     }
 
+    /// The rows of the trial in which the QEMU of a guest of KVM fails.
+    func faultsOfKVM() throws -> [BenchRow] {
+        try shared.rows("kvm.faults") { try KVMFaultTrial(workspace: workspace).run().rows }
+    }
+
     /// The rows of requests to the split disk of a guest of Xen.
     func requestsOfXen() throws -> [BenchRow] {
         try shared.rows("xen-disk") { try XenRequests(workspace: workspace).rows() }

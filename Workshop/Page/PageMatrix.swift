@@ -65,7 +65,8 @@ struct PageMatrix {
     }
 
     private var caption: String {
-        "*In \(figures.first?.unit ?? ""), rounded. Bold figures are above \(Figure.text(limit)), and a p marks a pair "
-            + "that had been predicted. All figures were measured in this run.*"
+        "*In \(figures.first?.unit ?? ""), rounded. Bold figures are above \(Figure.text(limit))"
+            + (predictions.isEmpty ? "" : ", and a p marks a pair that had been predicted")
+            + ". All figures were measured in this run.*"
     }
 }

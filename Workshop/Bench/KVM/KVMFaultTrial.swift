@@ -23,6 +23,18 @@ struct KVMFaultTrial {
         /// The time from the death of QEMU until the first process of the guest runs again, with Linux's resolution of
         /// 10 ms.
         var recovery = 0.0
+        /// The number of guests that had to begin anew.
+        var lost = 0
+
+        var rows: [BenchRow] {
+            [
+                BenchRow("stall.vmm.hung.guest", hungGuest, unit: "ms"),
+                BenchRow("stall.vmm.hung.other-guest", hungOther, unit: "ms"),
+                BenchRow("stall.vmm.killed.other-guest", killedOther, unit: "ms"),
+                BenchRow("recovery.monitor", recovery, unit: "ms"),
+                BenchRow("lost.monitor", Double(lost), unit: "programs"),
+            ]
+        }
     }
 
     func run() throws -> Result {
@@ -42,7 +54,7 @@ struct KVMFaultTrial {
         guard let recovery = killed.recovery else { throw Failure("the guest has not started again") }
         return Result(
             hungGuest: try excess(Self.offender, hung), hungOther: try excess(Self.other, hung),
-            killedOther: try excess(Self.other, killed), recovery: recovery)
+            killedOther: try excess(Self.other, killed), recovery: recovery, lost: killed.rebirths)
     }
 
     /// Returns the script that runs both guests, with some commands when both have started.
@@ -98,9 +110,12 @@ struct KVMFaultLines {
         }
     }
 
+    /// The number of starts behind the fault.
+    var rebirths: Int { times.firstIndex { $0.name.isEmpty }.map { times.count - $0 - 1 } ?? 0 }
+
     /// The time from the fault to the next start of a guest, in milliseconds.
     var recovery: Double? {
         guard let fault = times.firstIndex(where: { $0.name.isEmpty }), fault + 1 < times.count else { return nil }
-        return (times[fault + 1].seconds - times[fault].seconds) * 1000
+        return ((times[fault + 1].seconds - times[fault].seconds) * 1000).rounded()
     }
 }
