@@ -15,6 +15,9 @@ struct KVMGuest {
     /// The disk of the host that is the guest's disk, such as `/dev/vda`, or nil for none. It is used past the host's
     /// cache, and has an I/O thread.
     var disk: String?
+    /// The file of the host that receives what the guest writes to its console, or nil for QEMU's standard output, from
+    /// which the host hears the guest.
+    var consoleFile: String?
 
     /// Makes a guest that has the same files, command line, processors and memory as a machine.
     init(_ name: String, like machine: MachineDescription, workspace: Workspace, disk: String? = nil) throws {
@@ -31,10 +34,11 @@ struct KVMGuest {
     ///   - kernel: the path of the kernel in the host.
     ///   - initrd: the path of the initial file system in the host.
     func command(kernel: String, initrd: String?) -> String {
+        let console = consoleFile.map { "file,path=\($0),id=serial" } ?? "stdio,id=serial,signal=off"
         var words = [
             "qemu-system-aarch64 -M virt,gic-version=3 -accel kvm -cpu host -smp \(cpus) -m \(memory >> 20)M",
             "-nodefaults -display none -nic none -no-shutdown -no-reboot",
-            "-chardev stdio,id=serial,signal=off -serial chardev:serial -global virtio-mmio.force-legacy=false",
+            "-chardev \(console) -serial chardev:serial -global virtio-mmio.force-legacy=false",
         ]
         if let disk {
             words += [
