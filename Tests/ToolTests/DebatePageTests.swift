@@ -40,6 +40,11 @@ import Testing
         #expect(text.labels == ["a": "the first"])
     }
 
+    @Test func titlesBelongToNamesOrToTheirEnds() {
+        let labels: PageLabels = ["a.b": "whole", ".b": "end", ".c.b": "longer end"]
+        #expect(["a.b", "x.b", "x.c.b", "b", "x.bb"].map { labels[$0] } == ["whole", "end", "longer end", nil, nil])
+    }
+
     @Test func figuresStandInTheText() throws {
         let figures = PageFigures(results: results, experiment: "e")
         let text = "{{value move.4096 entente}} is {{ratio move.64 xen e/move.64 entente}} of {{value\nnone xen}}"
@@ -84,6 +89,34 @@ import Testing
                 """)
     }
 
+    /// Markdown takes a number with a full stop at the begin of a line for an item of a list.
+    @Test func noFigureBecomesTheNumberOfAnItem() {
+        #expect(ProseWrap.wrapped("there are 144. All is well", width: 12) == "there\nare 144. All\nis well")
+        #expect(ProseWrap.wrapped("incomprehensible 144. Yes", width: 12) == "incomprehensible\n144. Yes")
+    }
+
+    @Test func offendersAndVictimsBecomeAMatrix() throws {
+        let all = [
+            figure("s.a.hung.v", .entente, 20.4, unit: "ms"), figure("s.a.hung.w.x", .entente, 0.2, unit: "ms"),
+            figure("p.a.hung.v", .entente, 1), figure("p.a.hung.w.x", .entente, 0),
+            figure("s.b.killed.w.x", .entente, 3, unit: "ms"), figure("p.b.killed.w.x", .entente, 1),
+            figure("s.a.hung.v", .xen, 99, unit: "ms"),
+        ]
+        let matrix = PageMatrix(
+            .entente, of: all, values: "s.", predictions: "p.", limit: 10,
+            labels: ["v": "victim", "b, killed": "B dies"])
+        #expect(
+            matrix.markdown == """
+                | offender | victim | `w.x` |
+                | --- | ---: | ---: |
+                | a, hung | **20** p | 0 |
+                | B dies | – | 3 p |
+
+                *In ms, rounded. Bold figures are above 10, and a p marks a pair that had been predicted. All figures \
+                were measured in this run.*
+                """)
+    }
+
     @Test func outcomesFollowFromTheFigures() {
         let result = results["e"]
         func outcome(_ limit: Double, _ name: String = "move.64") -> String {
@@ -104,6 +137,8 @@ import Testing
         #expect(lines.contains("64.0 300.0\n4096.0 1200.0") && lines.contains("Xen: move") && lines.contains("It’s"))
         let dots = Plot(kind: .dots, identifier: "p", title: "T", figures: found, labels: [:]).script
         #expect(dots.contains("set ytics ('move.64' 0, 'move.4096' -1)") && dots.contains("300.0 0\n1200.0 -1\nEOD"))
+        let plot = Plot(kind: .lines, identifier: "p", title: "T", figures: found, labels: ["move": "a<b"])
+        #expect(plot.description.hasPrefix("<desc>Entente: a&lt;b: 64.0 300.0, 4096.0 1200.0; Xen: "))
         let svg = Plot.adapted("<svg><title>T</title><path stroke='rgb(  1,   2,   3)'/></svg>")
         #expect(svg.contains("stroke='currentColor'") && svg.contains("prefers-color-scheme:dark"))
     }

@@ -120,15 +120,19 @@ struct DensityExperiment: Experiment {
 
     /// Guests of Xen start one after the other. Their start ends at the first instruction of Linux's first process.
     private func measureXen(_ run: ExperimentRun, count: Int) throws {
-        let rows = try XenStart(
-            workspace: run.workspace, count: count, memory: Int(Self.machineMemory) >> 10, timeout: .seconds(1800)
-        ).rows()
+        let benchmark = XenStart(
+            workspace: run.workspace, count: count, memory: Int(Self.machineMemory) >> 10, timeout: .seconds(1800))
+        let (rows, host) = (try benchmark.rows(), try benchmark.host())
         func value(_ name: String) throws -> Double {
             guard let row = rows.first(where: { $0.name.hasSuffix(name) }) else { throw Failure("\(name) is missing") }
             return row.value
         }
         let memory = try value("domain.memory") + value("domain.memory.dom0")
+        add(run, "start.host", .xen, host.instructions)
+        add(run, "start.first", .xen, host.instructions + (try value("domain-start.first")))
         add(run, "start.further", .xen, try value("domain-start.last"))
+        add(run, "memory.host", .xen, host.memory)
+        add(run, "memory.first", .xen, host.memory + memory)
         add(run, "memory.further", .xen, memory)
         add(run, "memory.further.beside", .xen, memory - Self.machineMemory)
     }

@@ -59,7 +59,7 @@ struct Hypothesis: Sendable {
             }
             let ratio = above.value / below.value
             let text =
-                "\(Figure.text(above.value)) / \(Figure.text(below.value)) = \(String(format: "%.3f", ratio)), "
+                "\(Figure.text(above.value)) / \(Figure.text(below.value)) = \(ratio < 0.1 ? Figure.text(ratio) : String(format: "%.3f", ratio)), "
                 + "limit \(Figure.text(limit))"
             return ratio <= limit ? .holds(text) : .refuted(text)
         }

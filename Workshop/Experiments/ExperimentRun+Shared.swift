@@ -8,4 +8,9 @@ extension ExperimentRun {
     func primitivesOfXen() throws -> [BenchRow] {
         try shared.rows("xen") { try XenPrimitives(workspace: workspace).rows() }
     }
+
+    /// The rows of requests to the split disk of a guest of Xen.
+    func requestsOfXen() throws -> [BenchRow] {
+        try shared.rows("xen-disk") { try XenRequests(workspace: workspace).rows() }
+    }
 }

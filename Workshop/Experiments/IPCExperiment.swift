@@ -16,7 +16,7 @@ struct IPCExperiment: Experiment {
             refutedIf: "A call takes more than a tenth of the instructions of the round trip through pipes.",
             ("transfer.registers.0", .entente), over: ("transfer.pipe.0", .native), atMost: 0.1),
         Hypothesis.ratio(
-            "Large data belongs into shared memory: for 64 KiB a ring with a shared window is cheaper than a lease, "
+            "Large data belongs in shared memory: for 64 KiB a ring with a shared window is cheaper than a lease, "
                 + "for which the kernel copies (the position of Xen and of exokernels).",
             refutedIf: "A lease takes fewer instructions than the ring for 64 KiB.",
             ("transfer.ring.65536", .entente), over: ("transfer.lease.65536", .entente), atMost: 1),

@@ -80,7 +80,7 @@ struct KernelSizeExperiment: Experiment {
 
     /// Xen's share of the same request of a domain to its split disk, whose back-end is in the first domain.
     private func addRequestsOfXen(to run: ExperimentRun) throws {
-        let rows = try XenRequests(workspace: run.workspace).rows()
+        let rows = try run.requestsOfXen()
         for (name, row) in [
             ("privileged.disk-read", "xen.disk.request.read1.Xen"), ("whole.disk-read", "xen.disk.request.read1"),
         ] {

@@ -50,6 +50,9 @@ struct ServiceExperiment: Experiment {
             try addProcesses(of: benchmark, .native, to: run)
             try addDisk(.native, .native, to: run)
         }
+        // A quick run has no time to boot Xen's first domain.
+        if !run.isQuick { run.measure(.xen) { try addDiskOfXen(to: run) } }
+        addRates(to: run)
         addCrossings(to: run)
     }
 
@@ -84,6 +87,35 @@ struct ServiceExperiment: Experiment {
             let cost = RequestCost(record, parts: parts, requests: count)
             add("machine.disk.\(task)", subject, cost.total, to: run, software: ["linux"])
             if subject == .entente { add("kernel.machine.disk.\(task)", subject, cost["Kernel"], to: run) }
+        }
+    }
+
+    /// Adds the requests of the split disk of a guest of Xen, whose back-end is in the first domain.
+    private func addDiskOfXen(to run: ExperimentRun) throws {
+        let rows = try run.requestsOfXen()
+        for task in ["read1", "write1", "read32", "write32"] {
+            guard let row = rows.first(where: { $0.name == "xen.disk.request.\(task)" }) else { continue }
+            run.add(
+                "machine.disk.\(task)", .xen, [row.value.rounded()], cpu: XenBoard.cpu,
+                software: ReplicaFigures.software(of: .xen))
+        }
+    }
+
+    /// The ways to move an item of 4 KiB, whose rates are shown.
+    private static let moves =
+        ["component.call.get", "component.call.put", "component.disk.read"]
+        + [1, 8, 64, 256].flatMap { ["component.ring.get.\($0)", "component.ring.put.\($0)"] }
+        + ["call.get", "call.put", "cache.get", "disk.read1", "disk.write1", "disk.read32", "disk.write32"].map {
+            "machine.\($0)"
+        }
+
+    /// Adds how many items of 4 KiB a million instructions move.
+    private func addRates(to run: ExperimentRun) {
+        for figure in run.figures where Self.moves.contains(figure.name) && figure.value > 0 {
+            run.add(
+                "rate.\(figure.name)", figure.subject, [(1e7 / figure.value).rounded() / 10],
+                unit: "requests per million instructions", .instructions, cpu: figure.cpu,
+                software: figure.software ?? [])
         }
     }
 

@@ -43,13 +43,14 @@ struct DebatePage {
 
     /// Returns the text in the place of a directive on a line of its own.
     private mutating func block(
-        _ words: [String], _ figures: PageFigures, labels: [String: String], experiment: (any Experiment)?
+        _ words: [String], _ figures: PageFigures, labels: PageLabels, experiment: (any Experiment)?
     ) throws -> String {
         let arguments = Array(words.dropFirst())
         switch words[0] {
         case "table":
             let found = arguments.flatMap { figures.figures($0).figures }
             return PageTable(figures: found, labels: labels, software: results.software).markdown
+        case "matrix": return try matrix(arguments, figures, labels)
         case "hypotheses":
             return HypothesisList(
                 hypotheses: experiment?.hypotheses ?? [], result: experiment.flatMap { results[$0.name] }
@@ -67,8 +68,21 @@ struct DebatePage {
         }
     }
 
-    /// `{{dots IDENTIFIER PREFIX… : TITLE}}`, or the same with `lines`.
-    private mutating func plot(_ words: [String], _ figures: PageFigures, _ labels: [String: String]) throws -> String {
+    /// `{{matrix SUBJECT VALUES PREDICTIONS LIMIT}}`.
+    private func matrix(_ words: [String], _ figures: PageFigures, _ labels: PageLabels) throws -> String {
+        guard words.count == 4, let subject = Subject(rawValue: words[0]), let limit = Double(words[3]) else {
+            throw Failure(
+                "the text '\(figures.experiment)' has a matrix without a subject, two prefixes or a limit",
+                remedy: "write {{matrix SUBJECT VALUES PREDICTIONS LIMIT}}")
+        }
+        return PageMatrix(
+            subject, of: figures.figures("").figures, values: words[1], predictions: words[2], limit: limit,
+            labels: labels
+        ).markdown
+    }
+
+    /// `{{dots IDENTIFIER PREFIX… : TITLE}}`, or `lines` with `: TITLE : TITLE OF THE HORIZONTAL AXIS`.
+    private mutating func plot(_ words: [String], _ figures: PageFigures, _ labels: PageLabels) throws -> String {
         guard let kind = Plot.Kind(rawValue: words[0]), let colon = words.firstIndex(of: ":"), colon > 2 else {
             throw Failure(
                 "the text '\(figures.experiment)' has a plot without names or title",
@@ -76,9 +90,10 @@ struct DebatePage {
         }
         let found = words[2..<colon].flatMap { figures.figures($0).figures }
         guard !found.isEmpty else { return "*This plot's figures have not been measured yet.*" }
+        let titles = words[(colon + 1)...].split(separator: ":", maxSplits: 1).map { $0.joined(separator: " ") }
         let plot = Plot(
-            kind: kind, identifier: "debate-\(words[1])",
-            title: words[(colon + 1)...].joined(separator: " "), figures: found, labels: labels)
+            kind: kind, identifier: "debate-\(words[1])", title: titles.first ?? "",
+            horizontal: titles.count > 1 ? titles[1] : "", figures: found, labels: labels)
         plots.append(plot)
         return "![\(plot.title)](pictures/\(plot.identifier).svg)"
     }

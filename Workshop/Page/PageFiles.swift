@@ -30,10 +30,17 @@ struct PageFiles {
         try HTMLPage(title: Self.title, markdown: page.markdown, pictures: pictures).html()
     }
 
-    /// Returns the names of the files that differ from what the page's results give.
+    /// Returns the names of the files that differ from what the page's results give. A plot is compared by its figures.
     func stale(_ page: DebatePage) throws -> [String] {
-        try [(markdown, page.markdown), (html, rendered(page))].compactMap { file, text in
-            (try? String(contentsOf: file, encoding: .utf8)) == text ? nil : file.lastPathComponent
+        let texts = try [(markdown, page.markdown), (html, rendered(page))].compactMap { file, made in
+            text(of: file) == made ? nil : file.lastPathComponent
         }
+        let drawn = page.plots.compactMap { plot in
+            let file = pictures.appendingPathComponent("\(plot.identifier).svg")
+            return text(of: file)?.contains(plot.description) == true ? nil : file.lastPathComponent
+        }
+        return texts + drawn
     }
+
+    private func text(of file: URL) -> String? { try? String(contentsOf: file, encoding: .utf8) }
 }

@@ -2,7 +2,7 @@
 struct PageTable {
     let figures: [Figure]
     /// The titles for names. A name without a title stands for itself.
-    let labels: [String: String]
+    let labels: PageLabels
     let software: [String: String]
 
     var markdown: String {

@@ -15,12 +15,12 @@ struct PageText {
 
     let parts: [Part]
     /// The titles for names of figures, from the lines `{{label NAME TITLE}}`.
-    let labels: [String: String]
+    let labels: PageLabels
 
     init(_ text: String) {
         var parts: [Part] = []
         var lines: [Substring] = []
-        var labels: [String: String] = [:]
+        var labels = PageLabels()
         func end() {
             let markdown = lines.joined(separator: "\n")
             if !markdown.allSatisfy(\.isWhitespace) { parts.append(.markdown(markdown)) }
@@ -32,7 +32,7 @@ struct PageText {
                 continue
             }
             if words[0] == "label", words.count > 2 {
-                labels[words[1]] = words.dropFirst(2).joined(separator: " ")
+                labels.add(words.dropFirst(2).joined(separator: " "), for: words[1])
                 continue
             }
             end()

@@ -13,8 +13,10 @@ struct Plot {
     /// The name of the file without its extension.
     let identifier: String
     let title: String
+    /// The title of the horizontal axis of lines. That of dots is the figures' unit.
+    var horizontal = ""
     let figures: [Figure]
-    let labels: [String: String]
+    let labels: PageLabels
 
     /// The colours of the series, which differ in lightness too.
     private static let colours = ["#3b82c4", "#e08a2e", "#4da167", "#a86bc4", "#c45a5a", "#8b8f96", "#b8a13a"]
@@ -59,6 +61,7 @@ struct Plot {
                 set logscale xy
                 set format xy '%.0s %c'
                 set grid linecolor rgb '#8b8f96' linewidth 0.4
+                set xlabel '\(Self.quoted(horizontal))' textcolor rgb '\(Self.ink)'
                 set ylabel '\(unit)' textcolor rgb '\(Self.ink)'
                 """
         }
@@ -124,15 +127,24 @@ struct Plot {
         defer { try? FileManager.default.removeItem(at: folder) }
         let file = folder.appendingPathComponent("plot")
         try Data(script.utf8).write(to: file)
-        return Self.adapted(try Subprocess("gnuplot", [file.path]).text())
+        return Self.adapted(try Subprocess("gnuplot", [file.path]).text(), description: description)
+    }
+
+    /// The plotted figures as an element of SVG. Programs that read a page aloud use it, and the check of a page against its
+    /// results, which does not draw.
+    var description: String {
+        let series = kind == .dots ? dotSeries : lineSeries
+        let text = series.map { "\($0.title): \($0.rows.joined(separator: ", "))" }.joined(separator: "; ")
+        let quoted = text.replacing("&", with: "&amp;").replacing("<", with: "&lt;")
+        return "<desc>\(quoted)</desc>"
     }
 
     /// Gives the ink the colour of the text of the page, or of the reader's theme where the file stands alone.
-    static func adapted(_ svg: String) -> String {
+    static func adapted(_ svg: String, description: String = "") -> String {
         let style = "<style>svg{color:#1d2126}@media(prefers-color-scheme:dark){svg{color:#e4e7eb}}</style>"
         let coloured = svg.replacing(/rgb\(\s*1,\s*2,\s*3\)/, with: "currentColor")
             .replacing(ink, with: "currentColor").replacing(" color=\"black\"", with: "")
         guard let end = coloured.firstRange(of: "<title>")?.lowerBound else { return coloured }
-        return coloured[..<end] + style + "\n" + coloured[end...]
+        return coloured[..<end] + style + "\n" + description + coloured[end...]
     }
 }

@@ -29,6 +29,14 @@ enum ProseWrap {
         ["#", "|", ">", "!["].contains { line.hasPrefix($0) }
     }
 
+    /// A figure at the end of a sentence would become the number of an item if it began a line. The word in front of it
+    /// goes to the new line too.
+    private static func split(_ line: String, before word: Substring) -> (rest: String, last: String) {
+        guard isItem(word + " "), let space = line.lastIndex(of: " "), line[..<space].contains(where: { $0 != " " })
+        else { return (line, "") }
+        return (String(line[..<space]), String(line[line.index(after: space)...]))
+    }
+
     private static func isItem(_ line: Substring) -> Bool { line.prefixMatch(of: #/([-*]|\d+\.) /#) != nil }
 
     /// Joins the lines of one paragraph or item, and breaks them anew. The lines behind an item's first are indented.
@@ -42,8 +50,9 @@ enum ProseWrap {
         var isFresh = true
         for word in words {
             if !isFresh, line.count + 1 + word.count > width {
-                lines.append(line)
-                (line, isFresh) = (space, true)
+                let (rest, last) = split(line, before: word)
+                lines.append(rest)
+                (line, isFresh) = (space + last, last.isEmpty)
             }
             line += (isFresh ? "" : " ") + word
             isFresh = false

@@ -63,8 +63,11 @@ extension Figure {
     static func text(_ value: Double) -> String {
         let magnitude = abs(value)
         if value == value.rounded() || magnitude >= 1000 { return grouped(value) }
+        // Three decimals, or two digits behind the zeros of a smaller value.
+        let decimals = max(3, 1 - Int(log10(min(magnitude, 1)).rounded(.down)))
         return String(
-            format: magnitude >= 100 ? "%.0f" : magnitude >= 10 ? "%.1f" : magnitude >= 1 ? "%.2f" : "%.3f", value)
+            format: magnitude >= 100 ? "%.0f" : magnitude >= 10 ? "%.1f" : magnitude >= 1 ? "%.2f" : "%.\(decimals)f",
+            value)
     }
 
     private static func grouped(_ value: Double) -> String {

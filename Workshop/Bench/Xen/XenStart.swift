@@ -38,6 +38,33 @@ struct XenStart {
         ]
     }
 
+    /// What stands below the first guest: the instructions of the board until the first domain can start it, and the
+    /// memory in KiB that Xen and the first domain have.
+    func host() throws -> (instructions: Double, memory: Double) {
+        let folder = workspace.state.appendingPathComponent("xen-host-\(UUID().uuidString)")
+        try workspace.make(folder)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let output = folder.appendingPathComponent("count")
+        let mark = try LinuxWorkload(workspace: workspace, name: "mark").build()
+        var board = XenBoard(workspace: workspace)
+        board.arguments += try InstructionRecord.arguments(workspace: workspace, file: output)
+        let script = """
+            /mark begin
+            /mark end
+            echo "total: $(xl info total_memory)"
+            echo "free: $(xl info free_memory)"
+
+            """
+        let lines = try Progress.step("Starting Xen's first domain") {
+            try board.run(script: script, domains: [], files: ["mark": mark], timeout: timeout).lines
+        }
+        guard let start = try InstructionRecord(file: output).start,
+            let total = Self.values(in: lines, behind: "total: ").first,
+            let free = Self.values(in: lines, behind: "free: ").first
+        else { throw Failure("Xen does not tell its start or its memory: \(lines)") }
+        return (Double(start), (total - free) * 1024)
+    }
+
     private var script: String {
         let memory = """
             echo "free: $(xl info free_memory)"
