@@ -13,8 +13,8 @@
      disk [DEVICE]            eight processes that read and write blocks of 4 KiB and of 256 KiB at random places of such
                               8 MiB, without pause
    Without a DEVICE the program loads the drivers of the disk /dev/vda itself. A piece of the victim takes 10 ms without a
-   neighbour. The attack begins a second before the victim's first piece, so that a run is short although some attacks
-   keep the emulator busy. */
+   neighbour. The attack begins a second before the victim's first piece, and half a second if it is console output, so
+   that a run is short although some attacks keep the emulator busy. */
 #include "linux.h"
 #include "output.h"
 #include "work.h"
@@ -157,7 +157,7 @@ __attribute__((used, noreturn)) static void start(const uint64_t *stack)
     if (equal(task, "reader"))
         be_reader(rounds, stack[0] > 3 ? arguments[3] : NULL);
     long disk = equal(task, "disk") ? open_disk(stack[0] > 2 ? arguments[2] : NULL) : -1;
-    sleep_for(start_seconds - 1, 0);
+    sleep_for(start_seconds - 1, equal(task, "console") ? 500000000 : 0);
     if (disk >= 0)
         move_blocks_over_and_over(disk);
     if (equal(task, "timers"))

@@ -42,11 +42,12 @@ struct NeighboursExperiment: Experiment {
     func measure(_ run: ExperimentRun) throws {
         measureShares(run)
         try measureRealTime(run)
+        if !run.isQuick { measureOtherCores(run) }
     }
 
     private func measureShares(_ run: ExperimentRun) {
         let benchmark = NeighbourBenchmark(
-            workspace: run.workspace, rounds: run.isQuick ? 20 : 50, timeout: .seconds(1800))
+            workspace: run.workspace, rounds: run.isQuick ? 20 : 30, timeout: .seconds(1800))
         // A quick run has no time to boot the hosts of the other systems.
         for subject in run.isQuick ? [.entente] : NeighbourBenchmark.subjects {
             run.measure(subject) {
@@ -110,5 +111,24 @@ struct NeighboursExperiment: Experiment {
             add("thread", .entente, result.linux)
         }
         run.measure(.native) { add("thread", .native, try benchmark.runBare(timeout: .seconds(1800))) }
+    }
+
+    /// The loop on a core of its own, with hostile components on three others.
+    private func measureOtherCores(_ run: ExperimentRun) {
+        run.measure(.entente) {
+            let benchmark = RealtimeBenchmark(workspace: run.workspace, periods: 200)
+            let report = try benchmark.runBesideNeighbours(timeout: .seconds(1800))
+            let figures: [(name: String, value: Double, unit: String, measure: Figure.Measure)] = [
+                ("missed", report.latencies.figures["missed"] ?? 0, "periods", .count),
+                ("interrupts-per-ms.max", Double(report.core.mostInterrupts), "interrupts", .count),
+                ("interrupt-share", report.partsPerMillion, "ppm", .instructions),
+                ("kept-from-core.max", Double(report.core.longestRun), "instructions", .instructions),
+            ]
+            for figure in figures {
+                run.add(
+                    "other-cores.\(figure.name)", .entente, [figure.value], unit: figure.unit, figure.measure,
+                    cpu: "cortex-a57", software: ReplicaFigures.software(of: .entente))
+            }
+        }
     }
 }
