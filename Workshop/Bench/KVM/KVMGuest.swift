@@ -34,11 +34,10 @@ struct KVMGuest {
     ///   - kernel: the path of the kernel in the host.
     ///   - initrd: the path of the initial file system in the host.
     func command(kernel: String, initrd: String?) -> String {
-        let console = consoleFile.map { "file,path=\($0),id=serial" } ?? "stdio,id=serial,signal=off"
         var words = [
             "qemu-system-aarch64 -M virt,gic-version=3 -accel kvm -cpu host -smp \(cpus) -m \(memory >> 20)M",
             "-nodefaults -display none -nic none -no-shutdown -no-reboot",
-            "-chardev \(console) -serial chardev:serial -global virtio-mmio.force-legacy=false",
+            "-chardev \(Self.console(file: consoleFile)) -serial chardev:serial -global virtio-mmio.force-legacy=false",
         ]
         if let disk {
             words += [
@@ -50,5 +49,10 @@ struct KVMGuest {
         if let initrd { words.append("-initrd \(initrd)") }
         words.append("-append '\(commandLine)'")
         return words.joined(separator: " ")
+    }
+
+    /// Returns QEMU's words for the other end of the serial port.
+    static func console(file: String?) -> String {
+        file.map { "file,path=\($0),id=serial" } ?? "stdio,id=serial,signal=off"
     }
 }
