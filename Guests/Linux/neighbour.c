@@ -1,5 +1,5 @@
-/* Two machines that share a core. The program takes one of these arguments, with which it is process 1 of its machine or
-   the child of a shell:
+/* Two machines that share a core. The program takes one of these arguments, with which it is process 1 of its machine
+   or the child of a shell:
      victim ROUNDS            waits until the other machine must have started, then runs ROUNDS pieces of ten million
                               instructions each. Prints `neighbour: median NS mean NS longest NS`, the virtual times of
                               a piece, and turns the machine off.
@@ -10,11 +10,11 @@
      forks                    forks processes that end at once, over and over
      pages                    takes 16 MiB of memory and gives it back, over and over
      console                  writes lines to its console without pause
-     disk [DEVICE]            eight processes that read and write blocks of 4 KiB and of 256 KiB at random places of such
-                              8 MiB, without pause
-   Without a DEVICE the program loads the drivers of the disk /dev/vda itself. A piece of the victim takes 10 ms without a
-   neighbour. The attack begins a second before the victim's first piece, and half a second if it is console output, so
-   that a run is short although some attacks keep the emulator busy. */
+     disk [DEVICE]            eight processes that read and write blocks of 4 KiB and of 256 KiB at random places of
+                              such 8 MiB, without pause
+   Without a DEVICE the program loads the drivers of the disk /dev/vda itself. A piece of the victim takes 10 ms without
+   a neighbour. The attack begins a second before the victim's first piece, so that a run is short although some attacks
+   keep the emulator busy. */
 #include "linux.h"
 #include "output.h"
 #include "work.h"
@@ -157,7 +157,7 @@ __attribute__((used, noreturn)) static void start(const uint64_t *stack)
     if (equal(task, "reader"))
         be_reader(rounds, stack[0] > 3 ? arguments[3] : NULL);
     long disk = equal(task, "disk") ? open_disk(stack[0] > 2 ? arguments[2] : NULL) : -1;
-    sleep_for(start_seconds - 1, equal(task, "console") ? 500000000 : 0);
+    sleep_for(start_seconds - 1, 0);
     if (disk >= 0)
         move_blocks_over_and_over(disk);
     if (equal(task, "timers"))

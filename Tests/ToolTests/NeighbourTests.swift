@@ -10,6 +10,8 @@ import Testing
         let times = try #require(NeighbourCase.Times(line: line))
         #expect(times.median == 2e7 && times.mean == 2.1e7 && times.longest == 6e7)
         #expect(NeighbourCase.Times(line: "victim: neighbour: begin") == nil)
+        #expect(NeighbourCase(work: .compute, attack: .disk).time(of: times) == 2.1e7)
+        #expect(NeighbourCase(work: .read, attack: .disk).time(of: times) == 2e7)
     }
 
     private let cases = [

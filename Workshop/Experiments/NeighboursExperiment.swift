@@ -78,11 +78,13 @@ struct NeighboursExperiment: Experiment {
             (NeighbourCase.Work.compute, "piece.alone", "share", "longest"),
             (.read, "requests.alone", "share-of-disk", "longest-requests"),
         ] {
-            guard let own = times[NeighbourCase(work: work, attack: nil)] else { continue }
-            add(run, alone, subject, own.mean / 1e6, unit: "ms")
+            let single = NeighbourCase(work: work, attack: nil)
+            guard let own = times[single].map(single.time) else { continue }
+            add(run, alone, subject, own / 1e6, unit: "ms")
             for attack in NeighbourCase.Attack.allCases {
-                guard let found = times[NeighbourCase(work: work, attack: attack)] else { continue }
-                add(run, "\(share).\(attack.rawValue)", subject, 100 * own.mean / found.mean, unit: "%")
+                let key = NeighbourCase(work: work, attack: attack)
+                guard let found = times[key] else { continue }
+                add(run, "\(share).\(attack.rawValue)", subject, 100 * own / key.time(of: found), unit: "%")
                 add(run, "\(longest).\(attack.rawValue)", subject, found.longest / 1e6, unit: "ms")
             }
         }

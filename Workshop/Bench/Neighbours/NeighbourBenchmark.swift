@@ -7,8 +7,8 @@ struct NeighbourBenchmark {
     typealias Times = NeighbourCase.Times
 
     let workspace: Workspace
-    /// The pieces of the victim's work. A reader performs a third of them, and so does a victim beside console output,
-    /// for which the emulator needs long.
+    /// The pieces of the victim's work. A reader performs a third of them, and so does a victim beside the console's
+    /// output on Entente, for which the emulator needs long.
     var rounds = 30
     var timeout = Duration.seconds(900)
 
@@ -48,11 +48,15 @@ struct NeighbourBenchmark {
 
     /// The arguments of the program for both machines.
     ///
-    /// - Parameter device: the disk of each machine, or nil if the program loads the drivers of `/dev/vda` itself.
-    private func tasks(_ key: NeighbourCase, device: String? = nil) -> [(name: String, task: String, hasDisk: Bool)] {
+    /// - Parameters:
+    ///   - device: the disk of each machine, or nil if the program loads the drivers of `/dev/vda` itself.
+    ///   - isShort: true if a victim performs a third of its pieces.
+    private func tasks(
+        _ key: NeighbourCase, device: String? = nil, isShort: Bool = false
+    ) -> [(name: String, task: String, hasDisk: Bool)] {
         let suffix = device.map { " \($0)" } ?? ""
         let isReader = key.work == .read
-        let rounds = isReader || key.attack == .console ? (rounds + 2) / 3 : rounds
+        let rounds = isReader || isShort ? (rounds + 2) / 3 : rounds
         let victim = isReader ? "reader \(rounds)\(suffix)" : "victim \(rounds)"
         let attacker = key.attack.map { attack in
             (key.attacker, attack.rawValue + (attack == .disk ? suffix : ""), attack == .disk)
@@ -79,7 +83,7 @@ struct NeighbourBenchmark {
     private func manifest(_ key: NeighbourCase, in folder: URL) throws -> Manifest {
         let boardDisks = key.usesDisks ? ", disks: {main: {size: 128MiB}}" : ""
         let disks = key.usesDisks ? ", disks: {data: {size: \(Self.diskSize)MiB, board-disk: main}}" : ""
-        let machines = tasks(key).map { name, task, _ in
+        let machines = tasks(key, isShort: key.attack == .console).map { name, task, _ in
             "  \(name): {guest: debian, memory: 128MiB\(disks), command-line: \"\(Self.commandLine(task))\"}\n"
         }
         let text =
