@@ -1,14 +1,20 @@
-/* Two machines that share a core. As process 1 of its machine, the program takes one of these arguments:
-     victim ROUNDS   waits until the other machine must have started, then runs ROUNDS pieces of ten million
-                     instructions each. Prints `neighbour: median NS mean NS longest NS`, the virtual times of a piece, and
-                     turns the machine off.
-     spin            computes for ever
-     timers          eight processes that sleep for a microsecond, over and over
-     forks           forks processes that end at once, over and over
-     pages           takes 16 MiB of memory and gives it back, over and over
-     console         writes to its console without pause
-   A piece of the victim takes 10 ms without a neighbour. The attack begins a second before the victim's first piece,
-   so that a run is short although some attacks keep the emulator busy. */
+/* Two machines that share a core. The program takes one of these arguments, with which it is process 1 of its machine
+   or the child of a shell:
+     victim ROUNDS            waits until the other machine must have started, then runs ROUNDS pieces of ten million
+                              instructions each. Prints `neighbour: median NS mean NS longest NS`, the virtual times of
+                              a piece, and turns the machine off.
+     reader ROUNDS [DEVICE]   does the same with pieces of a hundred reads of 4 KiB, one after the other, past Linux's
+                              cache, at random places of 8 MiB that it has written at its start
+     spin                     computes for ever
+     timers                   eight processes that sleep for a microsecond, over and over
+     forks                    forks processes that end at once, over and over
+     pages                    takes 16 MiB of memory and gives it back, over and over
+     console                  writes lines to its console without pause
+     disk [DEVICE]            eight processes that read and write blocks of 4 KiB and of 256 KiB at random places of
+                              such 8 MiB, without pause
+   Without a DEVICE the program loads the drivers of the disk /dev/vda itself. A piece of the victim takes 10 ms without
+   a neighbour. The attack begins a second before the victim's first piece, so that a run is short although some attacks
+   keep the emulator busy. */
 #include "linux.h"
 #include "output.h"
 #include "work.h"
@@ -49,7 +55,48 @@ static void sort(uint64_t *values, uint64_t count)
         }
 }
 
-static void be_victim(uint64_t rounds)
+static void compute(void)
+{
+    run_loop(turns_of_a_piece);
+}
+
+enum { block_size = 4096, large_size = 64 * block_size, area_size = 8 << 20, reads_of_a_piece = 100 };
+static char buffer[large_size] __attribute__((aligned(block_size)));
+static uint64_t seed = 1;
+
+static long open_disk(const char *device)
+{
+    if (!device)
+        prepare_disk();
+    long file = system_call6(
+        SYS_openat, AT_FDCWD, (long)(device ? device : "/dev/vda"), O_RDWR | O_DIRECT, 0, 0, 0);
+    if (file < 0)
+        fail("open the disk");
+    return file;
+}
+
+static void move_block(enum system_call call, long file, long size, uint64_t place)
+{
+    if (system_call6(call, file, (long)buffer, size, (long)place, 0, 0) != size)
+        fail("read or write the disk");
+}
+
+/* Moves a block at a random place, by a linear congruential generator. */
+static void move_some_block(enum system_call call, long file, long size)
+{
+    seed = seed * 6364136223846793005 + 1442695040888963407;
+    move_block(call, file, size, (seed >> 33) % (area_size / (uint64_t)size) * (uint64_t)size);
+}
+
+static long disk_of_reader;
+
+static void read_blocks(void)
+{
+    for (int i = 0; i < reads_of_a_piece; i++)
+        move_some_block(SYS_pread64, disk_of_reader, block_size);
+}
+
+static void measure(uint64_t rounds, void (*run_piece)(void))
 {
     if (rounds == 0 || rounds > most_rounds)
         rounds = most_rounds;
@@ -57,7 +104,7 @@ static void be_victim(uint64_t rounds)
     uint64_t frequency = counter_frequency();
     uint64_t begin = read_counter(), last = begin;
     for (uint64_t round = 0; round < rounds; round++) {
-        run_loop(turns_of_a_piece);
+        run_piece();
         uint64_t now = read_counter();
         times[round] = (now - last) * 1000 / (frequency / 1000000);
         last = now;
@@ -67,6 +114,26 @@ static void be_victim(uint64_t rounds)
     struct pair pairs[] = {{"median ", times[rounds / 2]}, {" mean ", mean}, {" longest ", times[rounds - 1]}, {0, 0}};
     write_pairs("neighbour: ", pairs);
     power_off();
+}
+
+/* A disk of a pool gets its space when blocks are written, so the reads follow writes of all blocks. */
+static void be_reader(uint64_t rounds, const char *device)
+{
+    disk_of_reader = open_disk(device);
+    for (uint64_t place = 0; place < area_size; place += large_size)
+        move_block(SYS_pwrite64, disk_of_reader, large_size, place);
+    measure(rounds, read_blocks);
+}
+
+/* Each process reads or writes, small blocks or large ones. */
+static void move_blocks_over_and_over(long file)
+{
+    uint64_t process = 0;
+    while (process < 7 && fork_process() != 0)
+        process++;
+    seed += process;
+    for (;;)
+        move_some_block(process & 1 ? SYS_pwrite64 : SYS_pread64, file, process & 2 ? large_size : block_size);
 }
 
 static void sleep_over_and_over(void)
@@ -84,9 +151,15 @@ __attribute__((used, noreturn)) static void start(const uint64_t *stack)
     const char *task = stack[0] > 1 ? arguments[1] : "";
     program_path = arguments[0];
     write_text("neighbour: begin\n");
+    uint64_t rounds = stack[0] > 2 ? number(arguments[2]) : 100;
     if (equal(task, "victim"))
-        be_victim(stack[0] > 2 ? number(arguments[2]) : 100);
+        measure(rounds, compute);
+    if (equal(task, "reader"))
+        be_reader(rounds, stack[0] > 3 ? arguments[3] : NULL);
+    long disk = equal(task, "disk") ? open_disk(stack[0] > 2 ? arguments[2] : NULL) : -1;
     sleep_for(start_seconds - 1, 0);
+    if (disk >= 0)
+        move_blocks_over_and_over(disk);
     if (equal(task, "timers"))
         sleep_over_and_over();
     for (;;) {
@@ -95,7 +168,7 @@ __attribute__((used, noreturn)) static void start(const uint64_t *stack)
         else if (equal(task, "pages"))
             touch_pages(4096);
         else if (equal(task, "console"))
-            write_text("The quick brown fox jumps over the lazy dog. ");
+            write_text("The quick brown fox jumps over the lazy dog.\n");
         else
             run_loop(100000);
     }

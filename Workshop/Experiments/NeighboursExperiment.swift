@@ -23,6 +23,15 @@ struct NeighboursExperiment: Experiment {
             let text = "\(worst.name): \(Figure.text(worst.value)) %, limit 48"
             return worst.value >= fairShare ? .holds(text) : .refuted(text)
         },
+        Hypothesis(
+            claim: "A machine that reads its disk block by block keeps a quarter of its rate beside a machine of the "
+                + "same core and the same pool that reads and writes blocks of all sizes without pause.",
+            refutation: "Entente's reader keeps less than 25 % of its rate."
+        ) { result in
+            guard let share = result["share-of-disk.disk", .entente] else { return .open }
+            let text = "\(Figure.text(share.value)) %, limit 25"
+            return share.value >= 25 ? .holds(text) : .refuted(text)
+        },
         Hypothesis.ratio(
             "A control loop beside a machine wakes up sooner than a real-time thread of a Linux that has the board to "
                 + "itself.",
@@ -33,22 +42,50 @@ struct NeighboursExperiment: Experiment {
     func measure(_ run: ExperimentRun) throws {
         measureShares(run)
         try measureRealTime(run)
+        if !run.isQuick { measureOtherCores(run) }
     }
 
     private func measureShares(_ run: ExperimentRun) {
         let benchmark = NeighbourBenchmark(
-            workspace: run.workspace, rounds: run.isQuick ? 20 : 50, timeout: .seconds(1800))
-        let attacks: [NeighbourBenchmark.Attack] = run.isQuick ? [.spin] : NeighbourBenchmark.Attack.allCases
+            workspace: run.workspace, rounds: run.isQuick ? 20 : 30, timeout: .seconds(1800))
         // A quick run has no time to boot the hosts of the other systems.
         for subject in run.isQuick ? [.entente] : NeighbourBenchmark.subjects {
             run.measure(subject) {
-                let alone = try benchmark.run(on: subject, beside: nil)
-                add(run, "piece.alone", subject, alone.mean / 1e6, unit: "ms")
-                for attack in attacks {
-                    let times = try benchmark.run(on: subject, beside: attack)
-                    add(run, "share.\(attack.rawValue)", subject, 100 * alone.mean / times.mean, unit: "%")
-                    add(run, "longest.\(attack.rawValue)", subject, times.longest / 1e6, unit: "ms")
-                }
+                var times: [NeighbourCase: NeighbourCase.Times] = [:]
+                // The figures that were found before a failure are kept.
+                defer { addShares(times, of: subject, to: run) }
+                try benchmark.run(run.isQuick ? Self.quickCases : Self.cases, on: subject) { times[$0] = $1 }
+            }
+        }
+    }
+
+    private static let quickCases = [
+        NeighbourCase(work: .compute, attack: nil), NeighbourCase(work: .compute, attack: .spin),
+    ]
+    private static let cases =
+        [NeighbourCase(work: .compute, attack: nil)]
+        + NeighbourCase.Attack.ofProcessor.map { NeighbourCase(work: .compute, attack: $0) }
+        + [
+            NeighbourCase(work: .compute, attack: .disk), NeighbourCase(work: .read, attack: nil),
+            NeighbourCase(work: .read, attack: .spin), NeighbourCase(work: .read, attack: .disk),
+        ]
+
+    /// Adds the share that each victim got, which is its time alone divided by its time beside the attack.
+    private func addShares(
+        _ times: [NeighbourCase: NeighbourCase.Times], of subject: Subject, to run: ExperimentRun
+    ) {
+        for (work, alone, share, longest) in [
+            (NeighbourCase.Work.compute, "piece.alone", "share", "longest"),
+            (.read, "requests.alone", "share-of-disk", "longest-requests"),
+        ] {
+            let single = NeighbourCase(work: work, attack: nil)
+            guard let own = times[single].map(single.time) else { continue }
+            add(run, alone, subject, own / 1e6, unit: "ms")
+            for attack in NeighbourCase.Attack.allCases {
+                let key = NeighbourCase(work: work, attack: attack)
+                guard let found = times[key] else { continue }
+                add(run, "\(share).\(attack.rawValue)", subject, 100 * own / key.time(of: found), unit: "%")
+                add(run, "\(longest).\(attack.rawValue)", subject, found.longest / 1e6, unit: "ms")
             }
         }
     }
@@ -76,5 +113,24 @@ struct NeighboursExperiment: Experiment {
             add("thread", .entente, result.linux)
         }
         run.measure(.native) { add("thread", .native, try benchmark.runBare(timeout: .seconds(1800))) }
+    }
+
+    /// The loop on a core of its own, with hostile components on three others.
+    private func measureOtherCores(_ run: ExperimentRun) {
+        run.measure(.entente) {
+            let benchmark = RealtimeBenchmark(workspace: run.workspace, periods: 200)
+            let report = try benchmark.runBesideNeighbours(timeout: .seconds(1800))
+            let figures: [(name: String, value: Double, unit: String, measure: Figure.Measure)] = [
+                ("missed", report.latencies.figures["missed"] ?? 0, "periods", .count),
+                ("interrupts-per-ms.max", Double(report.core.mostInterrupts), "interrupts", .count),
+                ("interrupt-share", report.partsPerMillion, "ppm", .instructions),
+                ("kept-from-core.max", Double(report.core.longestRun), "instructions", .instructions),
+            ]
+            for figure in figures {
+                run.add(
+                    "other-cores.\(figure.name)", .entente, [figure.value], unit: figure.unit, figure.measure,
+                    cpu: "cortex-a57", software: ReplicaFigures.software(of: .entente))
+            }
+        }
     }
 }

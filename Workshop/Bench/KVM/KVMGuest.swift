@@ -15,6 +15,9 @@ struct KVMGuest {
     /// The disk of the host that is the guest's disk, such as `/dev/vda`, or nil for none. It is used past the host's
     /// cache, and has an I/O thread.
     var disk: String?
+    /// The file of the host that receives what the guest writes to its console, or nil for QEMU's standard output, from
+    /// which the host hears the guest.
+    var consoleFile: String?
 
     /// Makes a guest that has the same files, command line, processors and memory as a machine.
     init(_ name: String, like machine: MachineDescription, workspace: Workspace, disk: String? = nil) throws {
@@ -34,7 +37,7 @@ struct KVMGuest {
         var words = [
             "qemu-system-aarch64 -M virt,gic-version=3 -accel kvm -cpu host -smp \(cpus) -m \(memory >> 20)M",
             "-nodefaults -display none -nic none -no-shutdown -no-reboot",
-            "-chardev stdio,id=serial,signal=off -serial chardev:serial -global virtio-mmio.force-legacy=false",
+            "-chardev \(Self.console(file: consoleFile)) -serial chardev:serial -global virtio-mmio.force-legacy=false",
         ]
         if let disk {
             words += [
@@ -46,5 +49,10 @@ struct KVMGuest {
         if let initrd { words.append("-initrd \(initrd)") }
         words.append("-append '\(commandLine)'")
         return words.joined(separator: " ")
+    }
+
+    /// Returns QEMU's words for the other end of the serial port.
+    static func console(file: String?) -> String {
+        file.map { "file,path=\($0),id=serial" } ?? "stdio,id=serial,signal=off"
     }
 }
