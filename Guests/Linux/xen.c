@@ -176,13 +176,12 @@ static void copy_grants(uint32_t count)
         fail("copy granted pages");
 }
 
-/* Copies pages that stay mapped, in steps of 16 bytes. */
+void *memcpy(void *to, const void *from, size_t size);
+
+/* Copies pages that stay mapped, with the instructions that Entente's components use. */
 static void copy_mapped(uint32_t count)
 {
-    const uint64_t *source = (const uint64_t *)pages, *end = source + count * PAGE / sizeof *source;
-    uint64_t *target = (uint64_t *)copies[0];
-    for (; source < end; source += 2, target += 2)
-        __asm__ volatile("ldp x9, x10, [%0]\n\tstp x9, x10, [%1]" ::"r"(source), "r"(target) : "x9", "x10", "memory");
+    memcpy(copies[0], pages, count * PAGE);
 }
 
 static void call_refused(uint32_t count)

@@ -9,11 +9,10 @@ import Testing
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
     private var results: BenchResults {
-        var results = BenchResults(form: .whole, date: "2026-01-01", hostCores: 2)
-        results.software = ["qemu": "7.2"]
+        var results = BenchResults(form: .whole, hostCores: 2)
         results.add(
             ExperimentResult(
-                name: "e", command: "", seconds: 1,
+                name: "e", command: "", date: "2026-01-01", software: ["qemu": "7.2"], seconds: 1,
                 figures: [
                     figure("move.64", .entente, 300, software: ["qemu"]), figure("move.4096", .entente, 1200),
                     figure("move.64", .xen, 900, origin: .quoted), figure("lines", .entente, 7, unit: "lines"),
@@ -49,6 +48,8 @@ import Testing
         let figures = PageFigures(results: results, experiment: "e")
         let text = "{{value move.4096 entente}} is {{ratio move.64 xen e/move.64 entente}} of {{value\nnone xen}}"
         #expect(try PageText.filling(text, figures.inline) == "1,200 is 3 of (not measured)")
+        #expect(try figures.inline(["value", "move.64", "xen"]) == "900 *q*")
+        #expect(figures.found(["move", "lines"]).software == ["qemu": "7.2"])
         for wrong in [["value", "a"], ["value", "a", "nobody"], ["sum", "a", "xen"]] {
             #expect(throws: Failure.self) { try figures.inline(wrong) }
         }
@@ -56,7 +57,7 @@ import Testing
 
     @Test func tablesTellMeasuredFromQuoted() {
         let (found, _) = PageFigures(results: results, experiment: "e").figures("move")
-        let table = PageTable(figures: found, labels: ["move.64": "64 bytes"], software: results.software).markdown
+        let table = PageTable(figures: found, labels: ["move.64": "64 bytes"], software: ["qemu": "7.2"]).markdown
         #expect(
             table == """
                 |  | Entente | Xen |
@@ -173,7 +174,7 @@ import Testing
 
     /// Every experiment has a text, and every text names subjects, experiments and directives that exist.
     @Test func theTextsCanBeFilled() throws {
-        let none = BenchResults(form: .whole, date: "2026-01-01", hostCores: 2)
+        let none = BenchResults(form: .whole, hostCores: 2)
         let page = try DebatePage(of: none, workspace: Workspace(root: Self.root))
         for experiment in ExperimentList.debate { #expect(page.markdown.contains("## \(experiment.number!). ")) }
         #expect(!page.markdown.contains("{{"))

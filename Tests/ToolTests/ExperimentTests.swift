@@ -140,7 +140,7 @@ import Testing
     }
 
     private func results(_ values: [String: Double]) -> BenchResults {
-        var results = BenchResults(form: .whole, date: "2026-01-01", hostCores: 2)
+        var results = BenchResults(form: .whole, hostCores: 2)
         let figures = values.sorted { $0.key < $1.key }.map {
             Figure(name: $0.key, subject: .entente, value: $0.value, unit: "instructions", measure: .instructions)
         }

@@ -36,10 +36,12 @@ import Testing
 
     @Test func aFigureIsTheMedianAndTheEfficiencyComparesRunsOfOneTurn() throws {
         var figures = ReplicaFigures()
-        for (native, entente) in [(100.0, 125.0), (90, 100), (110, 110)] {
-            figures.add(try run(["loop": native]), of: .crew(2), on: .native)
-            figures.add(try run(["loop": entente]), of: .crew(2), on: .entente)
+        for (turn, (native, entente)) in [(100.0, 125.0), (90, 100), (110, 110)].enumerated() {
+            figures.add(try run(["loop": native]), of: .crew(2), on: .native, turn: turn)
+            figures.add(try run(["loop": entente]), of: .crew(2), on: .entente, turn: turn)
         }
+        // The bare board's run of this turn failed.
+        figures.add(try run(["loop": 110]), of: .crew(2), on: .entente, turn: 3)
         let experiment = ExperimentRun(workspace: Workspace(root: URL(fileURLWithPath: "/")))
         for subject in [Subject.native, .entente, .kvm] {
             figures.addCosts(of: .crew(2), on: subject, to: experiment)

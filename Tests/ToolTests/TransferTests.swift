@@ -1,3 +1,4 @@
+import SystemImage
 import Testing
 
 @testable import Workshop
@@ -26,12 +27,16 @@ import Testing
         #expect(IPCExperiment.withUnit(BenchRow("transfer.page.0", 350)).unit == "instructions")
     }
 
-    @Test func namesTheOperationsOfXenBySizesInBytes() {
-        let rows = XenTransfers.rows(of: [
-            BenchRow("xen.grant.copy.16", 9000.04), BenchRow("xen.grant.copy.16.Xen", 8000),
-            BenchRow("xen.grant.copy.16.dom0", 1000), BenchRow("xen.getppid", 500),
-        ])
-        #expect(rows == [BenchRow("grant.copy.65536", 9000), BenchRow("grant.copy.65536.hypervisor", 8000)])
+    @Test func namesTheOperationsOfXenBySizesInBytes() throws {
+        var primitives = XenTransfers.names.flatMap { name, _ in
+            [BenchRow("xen.\(name)", 9000.04), BenchRow("xen.\(name).Xen", 8000), BenchRow("xen.\(name).dom0", 1000)]
+        }
+        let rows = try XenTransfers.rows(of: primitives)
+        #expect(rows.count == 2 * XenTransfers.names.count)
+        #expect(rows.contains(BenchRow("grant.copy.65536", 9000)))
+        #expect(rows.contains(BenchRow("grant.copy.65536.hypervisor", 8000)))
+        primitives.removeAll { $0.name == "xen.grant.copy.16.Xen" }
+        #expect(throws: Failure.self) { try XenTransfers.rows(of: primitives) }
     }
 
     @Test func comparesPersistentGrantsWithGrantsForEachUse() {

@@ -76,7 +76,7 @@ import Testing
         ]
         #expect(
             try XenRecovery.rows(in: lines) == [
-                BenchRow("recovery.console", 20, unit: "ms"), BenchRow("lost.console", 7, unit: "lines"),
+                BenchRow("recovery.console-output", 20, unit: "ms"), BenchRow("lost.console", 7, unit: "lines"),
                 BenchRow("recovery.monitor", 1250, unit: "ms"), BenchRow("lost.monitor", 1, unit: "programs"),
                 BenchRow("recovery.store", 20, unit: "ms"), BenchRow("lost.store", 2, unit: "machines"),
                 BenchRow("recovery.dom0", 3500, unit: "ms"), BenchRow("lost.dom0", 2, unit: "machines"),

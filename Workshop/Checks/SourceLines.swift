@@ -8,6 +8,7 @@ enum SourceLines {
     ///
     /// - Parameter omitting: decides by the path below `folder` which files do not count.
     static func count(in folder: URL, omitting: (String) -> Bool = { _ in false }) -> Int {
+        precondition(FileManager.default.fileExists(atPath: folder.path), "there is no folder \(folder.path)")
         let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)?.allObjects ?? []
         return files.compactMap { $0 as? URL }.reduce(0) { sum, file in
             let path = String(file.path.dropFirst(folder.path.count + 1))

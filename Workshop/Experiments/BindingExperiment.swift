@@ -40,16 +40,14 @@ struct BindingExperiment: Experiment {
 
     func measure(_ run: ExperimentRun) throws {
         run.measure(.entente) {
-            let rows = try ["binding", "ipc"].flatMap {
-                try BenchSystem(workspace: run.workspace, path: "debate/\($0).yaml").rows(timeout: .seconds(300))
-            }
+            let rows = try run.bindings() + run.transfers()
             let comparisons = BindingExperiment.comparisons(of: rows)
             run.add(comparisons.flatMap(\.rows), of: .entente, cpu: "cortex-a57")
         }
         // Xen boots a whole Debian first, which a quick run has no time for.
         guard !run.isQuick else { return }
         run.measure(.xen) {
-            let rows = XenTransfers.rows(of: try run.primitivesOfXen())
+            let rows = try XenTransfers.rows(of: run.primitivesOfXen())
             run.add(
                 BindingExperiment.grants(of: rows).flatMap(\.rows), of: .xen, cpu: "neoverse-n1",
                 software: ["xen", "linux", "qemu"])

@@ -11,6 +11,8 @@ struct DensityExperiment: Experiment {
 
     /// The RAM of each machine, in KiB.
     private static let machineMemory = 65536.0
+    /// The RAM of a machine without an operating system, in KiB.
+    private static let smallMemory = 4096.0
 
     let hypotheses = [
         Hypothesis.ratio(
@@ -63,8 +65,9 @@ struct DensityExperiment: Experiment {
         add(run, "start.first", .entente, one.instructions)
         add(run, "start.further", .entente, (all.instructions - one.instructions) / others)
         add(run, "memory.first", .entente, one.memory)
-        add(run, "memory.further", .entente, (all.memory - one.memory) / others)
-        add(run, "memory.further.beside", .entente, (all.beside - one.beside) / others)
+        let memory = (all.memory - one.memory) / others
+        add(run, "memory.further", .entente, memory)
+        add(run, "memory.further.beside", .entente, memory - Self.machineMemory)
     }
 
     /// Machines without an operating system, and components.
@@ -73,7 +76,7 @@ struct DensityExperiment: Experiment {
         let (one, all) = (try crowd(1, .small, run), try crowd(count, .small, run))
         add(run, "start.small.first", .entente, one.instructions)
         add(run, "start.small.further", .entente, (all.instructions - one.instructions) / others)
-        add(run, "memory.small.further.beside", .entente, (all.beside - one.beside) / others)
+        add(run, "memory.small.further.beside", .entente, (all.memory - one.memory) / others - Self.smallMemory)
         func components(_ count: Int) -> ComponentCrowd {
             ComponentCrowd(workspace: run.workspace, count: count, timeout: .seconds(900))
         }
@@ -87,17 +90,14 @@ struct DensityExperiment: Experiment {
     /// Starts so many machines.
     private func crowd(
         _ count: Int, _ kind: MachineCrowd.Kind, _ run: ExperimentRun
-    ) throws -> (instructions: Double, memory: Double, beside: Double) {
+    ) throws -> (instructions: Double, memory: Double) {
         let benchmark = MemoryBenchmark(workspace: run.workspace, timeout: .seconds(1800))
         let rows = try benchmark.rows(of: MachineCrowd(count: count, kind: kind))
         func value(_ name: String) throws -> Double {
             guard let row = rows.first(where: { $0.name == name }) else { throw Failure("\(name) is missing") }
             return row.value
         }
-        return (
-            try value("machines.\(count).last"), try value("memory.total") - value("memory.free"),
-            try value("memory.beside")
-        )
+        return (try value("machines.\(count).last"), try value("memory.total") - value("memory.free"))
     }
 
     /// The guests start one after the other, because that is how a host of KVM starts them.

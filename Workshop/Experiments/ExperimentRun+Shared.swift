@@ -4,6 +4,20 @@ extension ExperimentRun {
         try shared.rows("primitives") { try PrimitiveBenchmark(workspace: workspace).rows(timeout: .seconds(600)) }
     }
 
+    /// The rows of the programs that move data between address spaces, delegate and revoke.
+    func transfers() throws -> [BenchRow] {
+        try shared.rows("transfers") {
+            try BenchSystem(workspace: workspace, path: "debate/ipc.yaml").rows(timeout: .seconds(300))
+        }
+    }
+
+    /// The rows of checked operations and of bound ones.
+    func bindings() throws -> [BenchRow] {
+        try shared.rows("bindings") {
+            try BenchSystem(workspace: workspace, path: "debate/binding.yaml").rows(timeout: .seconds(300))
+        }
+    }
+
     /// The rows of Xen's hypercalls, events and grants.
     func primitivesOfXen() throws -> [BenchRow] {
         try shared.rows("xen") { try XenPrimitives(workspace: workspace).rows() }

@@ -18,8 +18,7 @@ struct ExperimentSession {
         var kept = try keptResults()
         let quoted = try QuotedFigures(of: workspace)
         let shared = SharedRows()
-        var results = BenchResults(
-            form: form, date: Self.today, hostCores: ProcessInfo.processInfo.activeProcessorCount)
+        var results = BenchResults(form: form, hostCores: ProcessInfo.processInfo.activeProcessorCount)
         var schedule = ExperimentSchedule(experiments.map(expectedSeconds))
         for (index, experiment) in experiments.enumerated() {
             Progress.say(
@@ -33,15 +32,12 @@ struct ExperimentSession {
             let seconds = (ContinuousClock.now - start).inSeconds
             schedule.note(seconds, of: index)
             let result = ExperimentResult(
-                name: experiment.name, command: experiment.command + (isQuick ? " --quick" : ""),
+                name: experiment.name, command: experiment.command + (isQuick ? " --quick" : ""), date: Self.today,
+                software: SoftwareVersions.all(in: workspace).merging(run.software) { $1 },
                 seconds: (seconds * 10).rounded() / 10, figures: run.figures, failures: run.failures)
-            for versions in [SoftwareVersions.all(in: workspace), run.software] {
-                results.software.merge(versions) { $1 }
-            }
             results.add(result)
             kept.add(result)
-            (kept.form, kept.date, kept.hostCores) = (form, results.date, results.hostCores)
-            kept.software.merge(results.software) { $1 }
+            kept.hostCores = results.hostCores
             try kept.write(to: file)
         }
         return results
@@ -55,7 +51,7 @@ struct ExperimentSession {
 
     /// The results in the file. Those of the other form are not mixed with new ones.
     private func keptResults() throws -> BenchResults {
-        let none = BenchResults(form: form, date: Self.today, hostCores: 1)
+        let none = BenchResults(form: form, hostCores: 1)
         guard FileManager.default.fileExists(atPath: file.path) else { return none }
         let former = try BenchResults(file: file)
         return former.form == form ? former : none

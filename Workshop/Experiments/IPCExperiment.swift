@@ -37,13 +37,14 @@ struct IPCExperiment: Experiment {
     func measure(_ run: ExperimentRun) throws {
         let cpu = "cortex-a57"
         run.measure(.entente) {
-            let rows = try BenchSystem(workspace: run.workspace, path: "debate/ipc.yaml").rows(timeout: .seconds(300))
-            run.add(rows.map(IPCExperiment.withUnit), of: .entente, cpu: cpu)
+            run.add(try run.transfers().map(IPCExperiment.withUnit), of: .entente, cpu: cpu)
             // The prices of the mechanisms that machines use.
-            for path in ["primitives/1-exits.yaml", "primitives/4-events.yaml", "debate/binding.yaml"] {
-                let rows = try BenchSystem(workspace: run.workspace, path: path).rows(timeout: .seconds(300))
-                run.add(rows.filter { IPCExperiment.mechanisms.contains($0.name) }, of: .entente, cpu: cpu)
-            }
+            let rows =
+                try run.bindings()
+                + ["primitives/1-exits.yaml", "primitives/4-events.yaml"].flatMap {
+                    try BenchSystem(workspace: run.workspace, path: $0).rows(timeout: .seconds(300))
+                }
+            run.add(rows.filter { IPCExperiment.mechanisms.contains($0.name) }, of: .entente, cpu: cpu)
         }
         run.measure(.native) {
             let rows = try LinuxTransfers(workspace: run.workspace).rows(timeout: .seconds(600))
@@ -55,7 +56,7 @@ struct IPCExperiment: Experiment {
         guard !run.isQuick else { return }
         run.measure(.xen) {
             let rows = try run.primitivesOfXen()
-            run.add(XenTransfers.rows(of: rows), of: .xen, cpu: "neoverse-n1", software: ["xen", "linux", "qemu"])
+            run.add(try XenTransfers.rows(of: rows), of: .xen, cpu: "neoverse-n1", software: ["xen", "linux", "qemu"])
         }
     }
 

@@ -111,10 +111,12 @@ struct LiabilityExperiment: Experiment {
                 cpu: "neoverse-n1", software: ["entente", "qemu", "linux"])
             count("predicted.\(pair)", cell.isPredicted ? 1 : 0, "prediction")
         }
-        count("cells", cells.count, "pairs")
-        count("still.observed", cells.count(where: \.standsStill), "pairs")
-        count("still.predicted", cells.count(where: \.isPredicted), "pairs")
-        count("wrong.predictions", cells.count(where: \.isWrong), "pairs")
+        let others = cells.filter { !$0.isOwn }
+        count("cells", others.count, "pairs")
+        count("still.observed", others.count(where: \.standsStill), "pairs")
+        count("still.predicted", others.count(where: \.isPredicted), "pairs")
+        count("still.not-predicted", others.count { !$0.isPredicted }, "pairs")
+        count("wrong.predictions", others.count(where: \.isWrong), "pairs")
         let delays = cells.filter { $0.victim.console == "control" }.map { Double($0.excess) / 1000 }
         run.add(
             "delay.control.most", .entente, [delays.max() ?? 0], unit: "ms", .virtualTime, cpu: "neoverse-n1",

@@ -55,7 +55,7 @@ struct RecoveryExperiment: Experiment {
             }
             let outcome = try FaultTrial(workspace: run.workspace, schedule: schedule).run()
             try outcome.requireDeaths()
-            add(outcome, to: run)
+            try add(outcome, to: run)
         }
         // The starts of KVM's host and of Xen's first domain take longer than a quick form may.
         guard !run.isQuick else { return }
@@ -76,22 +76,28 @@ struct RecoveryExperiment: Experiment {
             software: ReplicaFigures.software(of: .kvm))
     }
 
-    private func add(_ outcome: FaultTrial.Outcome, to run: ExperimentRun) {
+    private func add(_ outcome: FaultTrial.Outcome, to run: ExperimentRun) throws {
         let judge = FaultJudge(outcome: outcome)
         var times: [String: Double] = [:]
         for (name, part, victim) in Self.parts {
-            guard let (slot, _) = outcome.schedule.windows.first(where: { $0.window.part == part }) else { continue }
             let cells = judge.cells.filter { $0.offender == part && $0.victim.console == victim }
-            times[name] = Double(cells.map(\.excess).max() ?? 0) / 1000
+            guard let (slot, _) = outcome.schedule.windows.first(where: { $0.window.part == part }),
+                let longest = cells.map(\.excess).max()
+            else { throw Failure("'\(victim)' has no record of the death of '\(part)'") }
+            let time = Double(longest) / 1000
+            times[name] = time
             run.add(
-                "recovery.\(name)", .entente, [times[name] ?? 0], unit: "ms", .virtualTime, cpu: "neoverse-n1",
+                "recovery.\(name)", .entente, [time], unit: "ms", .virtualTime, cpu: "neoverse-n1",
                 software: ["entente", "qemu", "linux"])
             // The lost things are requests of the disk, lines of a component, or lives of programs.
             let disk = TurnRecords.Voice(console: "store", process: "disk")
             let lost: (Int, String)
             switch name {
             case "driver", "storage", "backend":
-                lost = (Int(outcome.records.slots[disk]?[slot]?.lost ?? 0), "requests")
+                guard let record = outcome.records.slots[disk]?[slot] else {
+                    throw Failure("the disk's user has no record of the death of '\(part)'")
+                }
+                lost = (Int(record.lost), "requests")
             case "console": lost = (judge.lostLines(of: "beat", slot: slot, period: FaultTrial.period), "lines")
             default: lost = (outcome.rebirths(in: slot), "programs")
             }

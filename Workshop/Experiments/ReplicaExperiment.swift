@@ -62,7 +62,8 @@ struct ReplicaExperiment: Experiment {
             for phase in 0..<(run.isQuick ? 1 : 3) {
                 for subject in subjects where ReplicaBenchmark.can(subject, do: work) {
                     run.measure(subject) {
-                        figures.add(try benchmark.run(work, on: subject, phase: phase), of: work, on: subject)
+                        figures.add(
+                            try benchmark.run(work, on: subject, phase: phase), of: work, on: subject, turn: phase)
                     }
                 }
             }
@@ -81,6 +82,6 @@ struct ReplicaExperiment: Experiment {
     }
 
     private static func work(isQuick: Bool) -> [ReplicaBenchmark.Work] {
-        isQuick ? [.crew(1)] : [.crew(1), .crew(2), .crew(4), .disk]
+        isQuick ? [.crew(1)] : [.crew(1), .crew(2), .crew(3), .crew(4), .disk]
     }
 }

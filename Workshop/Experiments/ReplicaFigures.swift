@@ -2,12 +2,22 @@
 struct ReplicaFigures {
     typealias Work = ReplicaBenchmark.Work
 
-    private var runs: [(work: Work, subject: Subject, run: ReplicaRun)] = []
+    private var runs: [(work: Work, subject: Subject, turn: Int, run: ReplicaRun)] = []
 
-    mutating func add(_ run: ReplicaRun, of work: Work, on subject: Subject) { runs.append((work, subject, run)) }
+    /// - Parameter turn: the number of the turn in which all subjects do the work.
+    mutating func add(_ run: ReplicaRun, of work: Work, on subject: Subject, turn: Int = 0) {
+        runs.append((work, subject, turn, run))
+    }
 
     private func runs(of work: Work, on subject: Subject) -> [ReplicaRun] {
         runs.filter { $0.work == work && $0.subject == subject }.map(\.run)
+    }
+
+    /// Returns the runs of the bare board and of a subject in the same turns.
+    private func pairs(of work: Work, on subject: Subject) -> [(native: ReplicaRun, other: ReplicaRun)] {
+        runs.filter { $0.work == work && $0.subject == subject }.compactMap { one in
+            runs.first { $0.work == work && $0.subject == .native && $0.turn == one.turn }.map { ($0.run, one.run) }
+        }
     }
 
     static func name(of work: Work) -> String {
@@ -31,9 +41,9 @@ struct ReplicaFigures {
             add(task.name, samples, unit: "instructions", .instructions)
         }
         add("total", found.map(\.total), unit: "instructions", .instructions)
-        let pairs = Array(zip(runs(of: work, on: .native), found))
+        let pairs = pairs(of: work, on: subject)
         guard subject != .native, !pairs.isEmpty else { return }
-        add("efficiency", pairs.map { $0.total / $1.total }, unit: "ratio", .instructions)
+        add("efficiency", pairs.map { $0.native.total / $0.other.total }, unit: "ratio", .instructions)
         for task in first.tasks {
             let ratios = pairs.compactMap { native, other in
                 other.cost(of: task.name).flatMap { cost in native.cost(of: task.name).map { cost / $0 } }

@@ -94,7 +94,9 @@ struct ServiceExperiment: Experiment {
     private func addDiskOfXen(to run: ExperimentRun) throws {
         let rows = try run.requestsOfXen()
         for task in ["read1", "write1", "read32", "write32"] {
-            guard let row = rows.first(where: { $0.name == "xen.disk.request.\(task)" }) else { continue }
+            guard let row = rows.first(where: { $0.name == "xen.disk.request.\(task)" }) else {
+                throw Failure("no \(task) was measured on Xen")
+            }
             run.add(
                 "machine.disk.\(task)", .xen, [row.value.rounded()], cpu: XenBoard.cpu,
                 software: ReplicaFigures.software(of: .xen))

@@ -48,18 +48,16 @@ struct DebatePage {
         let arguments = Array(words.dropFirst())
         switch words[0] {
         case "table":
-            let found = arguments.flatMap { figures.figures($0).figures }
-            return PageTable(figures: found, labels: labels, software: results.software).markdown
+            let (found, software) = figures.found(arguments)
+            return PageTable(figures: found, labels: labels, software: software).markdown
         case "grid":
+            let (found, software) = figures.found(arguments)
             return PageGrid(
-                figures: arguments.flatMap { figures.figures($0).figures }, columns: .beginnings(arguments),
-                labels: labels, software: results.software
+                figures: found, columns: .beginnings(arguments), labels: labels, software: software
             ).markdown
         case "sizes":
-            return PageGrid(
-                figures: arguments.flatMap { figures.figures($0).figures }, columns: .numbers, labels: labels,
-                software: results.software
-            ).markdown
+            let (found, software) = figures.found(arguments)
+            return PageGrid(figures: found, columns: .numbers, labels: labels, software: software).markdown
         case "matrix": return try matrix(arguments, figures, labels)
         case "hypotheses":
             return HypothesisList(
@@ -71,6 +69,7 @@ struct DebatePage {
         case "contents": return contents
         case "sources": return sources
         case "failures": return failures
+        case "run": return about
         default:
             throw Failure(
                 "the text '\(figures.experiment)' has the unknown directive '\(words[0])'",
@@ -139,10 +138,27 @@ extension DebatePage {
         }.joined(separator: "\n")
     }
 
+    /// Says when the figures were measured, and in which form.
+    private var about: String {
+        let dates = Set(results.experiments.map(\.date)).sorted().joined(separator: " and ")
+        let minutes = (results.experiments.reduce(0) { $0 + $1.seconds } / 60).rounded()
+        return "The figures of this page are those of a \(results.form.rawValue) run on \(dates). It took "
+            + "\(Figure.text(minutes)) minutes on a host with \(results.hostCores) cores."
+    }
+
     private var failures: String {
         let lines = results.experiments.flatMap { result in
             result.failures.sorted { $0.key < $1.key }.map { "- `\(result.name)`, \($0.key): \($0.value)" }
         }
-        return lines.isEmpty ? "Every part of every experiment was measured." : lines.joined(separator: "\n")
+        let missing = ExperimentList.debate.filter { results[$0.name] == nil }.map { "- `\($0.name)` was not run." }
+        let open = ExperimentList.debate.flatMap { experiment in
+            results[experiment.name].map { result in
+                experiment.hypotheses.filter { $0.test(result) == .open }.map {
+                    "- `\(experiment.name)`: a figure is missing for the hypothesis \"\($0.claim)\""
+                }
+            } ?? []
+        }
+        let all = missing + lines + open
+        return all.isEmpty ? "No part of an experiment failed." : all.joined(separator: "\n")
     }
 }

@@ -25,6 +25,13 @@ struct PageFigures {
         return (results[owner]?.figures.filter { $0.name.hasPrefix(own) } ?? [], owner)
     }
 
+    /// Returns the figures of several prefixes, and the versions of the software of their experiments.
+    func found(_ prefixes: [String]) -> (figures: [Figure], software: [String: String]) {
+        let parts = prefixes.map(figures)
+        let software = parts.reduce(into: [:]) { $0.merge(results[$1.experiment]?.software ?? [:]) { $1 } }
+        return (parts.flatMap(\.figures), software)
+    }
+
     private func split(_ name: String) -> (experiment: String, name: String) {
         let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
         return parts.count == 2 ? (parts[0], parts[1]) : (experiment, name)
@@ -33,7 +40,10 @@ struct PageFigures {
     /// Returns the text in the place of a directive within a line.
     func inline(_ words: [String]) throws -> String {
         switch (words.first, words.count) {
-        case ("value", 3): return try figure(words[1], words[2]).map { Figure.text($0.value) } ?? Self.missing
+        case ("value", 3):
+            return try figure(words[1], words[2]).map {
+                Figure.text($0.value) + ($0.origin == .quoted ? " *q*" : "")
+            } ?? Self.missing
         case ("spread", 3):
             guard let spread = try figure(words[1], words[2])?.spread else { return Self.missing }
             return "\(Figure.text(spread.lowerBound)) to \(Figure.text(spread.upperBound))"

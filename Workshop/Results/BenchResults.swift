@@ -11,12 +11,8 @@ struct BenchResults: Codable, Equatable {
 
     var schema = BenchResults.schema
     var form: Form
-    /// The day of the run, as YYYY-MM-DD.
-    var date: String
     /// The number of the host's cores.
     var hostCores: Int
-    /// The versions of all software, by name.
-    var software: [String: String] = [:]
     var experiments: [ExperimentResult] = []
 
     /// Reads a file.
@@ -41,9 +37,7 @@ struct BenchResults: Codable, Equatable {
         }
     }
 
-    init(form: Form, date: String, hostCores: Int) {
-        (self.form, self.date, self.hostCores) = (form, date, hostCores)
-    }
+    init(form: Form, hostCores: Int) { (self.form, self.hostCores) = (form, hostCores) }
 
     func write(to file: URL) throws {
         let encoder = JSONEncoder()
@@ -68,6 +62,10 @@ struct ExperimentResult: Codable, Equatable {
     var name: String
     /// The command that measures it again.
     var command: String
+    /// The day of the run, as YYYY-MM-DD.
+    var date = ""
+    /// The versions of the software, by name.
+    var software: [String: String] = [:]
     /// The host's time that it took.
     var seconds: Double
     var figures: [Figure] = []

@@ -19,6 +19,8 @@ struct FaultJudge {
 
         var standsStill: Bool { excess > FaultJudge.threshold }
         var isWrong: Bool { standsStill && !isPredicted }
+        /// True for the machine of a monitor that fails, which proves nothing about others.
+        var isOwn: Bool { victim.console == offender }
     }
 
     /// Returns a cell for each fault and each victim that reported in the fault's slot.

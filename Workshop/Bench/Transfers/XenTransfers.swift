@@ -1,7 +1,9 @@
+import SystemImage
+
 /// The operations of Xen that move data or control, by the names of the experiments.
 enum XenTransfers {
     /// Pairs of a name of `XenPrimitives` and one of the experiments. Sizes are in pages there, and in bytes here.
-    private static let names: KeyValuePairs = [
+    static let names: KeyValuePairs = [
         "hypercall.version": "hypercall", "event.send": "event.send", "event.round-trip": "event.round-trip",
         "grant.map-unmap.1": "grant.map-unmap.4096", "grant.map-unmap.16": "grant.map-unmap.65536",
         "grant.map-unmap.256": "grant.map-unmap.1048576", "grant.copy.1": "grant.copy.4096",
@@ -11,12 +13,16 @@ enum XenTransfers {
     ]
 
     /// Returns the instructions of the whole board for each operation, and of them those of Xen alone as
-    /// `NAME.hypervisor`. Rows that are missing are left out.
-    static func rows(of primitives: [BenchRow]) -> [BenchRow] {
-        names.flatMap { own, name in
-            [("", ""), (".Xen", ".hypervisor")].compactMap { part, title in
-                primitives.first { $0.name == "xen.\(own)\(part)" }
-                    .map { BenchRow(name + title, ($0.value * 10).rounded() / 10) }
+    /// `NAME.hypervisor`.
+    ///
+    /// - Throws: a `Failure` that names a row that is missing.
+    static func rows(of primitives: [BenchRow]) throws -> [BenchRow] {
+        try names.flatMap { own, name in
+            try [("", ""), (".Xen", ".hypervisor")].map { part, title in
+                guard let row = primitives.first(where: { $0.name == "xen.\(own)\(part)" }) else {
+                    throw Failure("no row xen.\(own)\(part) was measured")
+                }
+                return BenchRow(name + title, (row.value * 10).rounded() / 10)
             }
         }
     }

@@ -18,7 +18,7 @@ struct XenPrimitives {
     ]
 
     func rows() throws -> [BenchRow] {
-        let program = try LinuxWorkload(workspace: workspace, name: "xen").build()
+        let program = try LinuxWorkload(workspace: workspace, name: "xen", parts: ["output", "copy.S"]).build()
         let domain = XenDomain(name: "offerer", script: "/offer offer", files: ["offer": program])
         let (lines, counts) = try Progress.step("Counting Xen's hypercalls, events and grants") {
             try XenCounts.counted(

@@ -97,8 +97,8 @@ struct XenStall {
 
     static func excess(of rows: [BenchRow]) -> [BenchRow] {
         let usual = Dictionary(rows.map { ($0.name, $0.value) }) { $1 }
-        return rows.compactMap { row in
-            guard !row.name.contains(none), let victim = row.name.split(separator: ".").last,
+        return rows.filter { !$0.name.contains(none) }.compactMap { row in
+            guard let victim = row.name.split(separator: ".").last,
                 let least = usual["xen.stall.\(none).\(victim)"]
             else { return nil }
             return BenchRow(row.name, max(0, row.value - least), unit: row.unit)
@@ -110,8 +110,9 @@ struct XenStall {
     func rows(harms: [Harm] = XenStall.harms) throws -> [BenchRow] {
         try harms.flatMap { harm in
             let found = try Progress.step("Harming Xen's first domain: \(harm.name)") { try self.stalls(by: harm) }
-            return Self.victims.compactMap { victim in
-                found[victim].map { BenchRow("xen.stall.\(harm.name).\(victim)", $0, unit: "ms") }
+            return try Self.victims.map { victim in
+                guard let time = found[victim] else { throw Failure("\(harm.name): '\(victim)' has not reported") }
+                return BenchRow("xen.stall.\(harm.name).\(victim)", time, unit: "ms")
             }
         }
     }
