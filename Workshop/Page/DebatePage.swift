@@ -34,7 +34,8 @@ struct DebatePage {
         let figures = PageFigures(results: results, experiment: experiment?.name ?? "")
         return try page.parts.map { part in
             switch part {
-            case .markdown(let lines): return try PageText.filling(lines, figures.inline)
+            case .markdown(let lines):
+                return try PageText.filling(lines) { $0 == ["run"] ? about : try figures.inline($0) }
             case .directive(let words):
                 return try block(words, figures, labels: page.labels, experiment: experiment)
             }
@@ -69,7 +70,7 @@ struct DebatePage {
         case "contents": return contents
         case "sources": return sources
         case "failures": return failures
-        case "run": return about
+        case "refuted": return refuted
         default:
             throw Failure(
                 "the text '\(figures.experiment)' has the unknown directive '\(words[0])'",
@@ -136,6 +137,19 @@ extension DebatePage {
         return sources.sorted { $0.key < $1.key }.flatMap { subject, texts in
             texts.sorted().map { "- \(subject): \($0)." }
         }.joined(separator: "\n")
+    }
+
+    /// The hypotheses of all experiments that the figures have refuted.
+    private var refuted: String {
+        let found = ExperimentList.debate.flatMap { experiment in
+            experiment.hypotheses.compactMap { hypothesis -> String? in
+                guard let result = results[experiment.name],
+                    case .refuted(let figures) = hypothesis.test(result)
+                else { return nil }
+                return "- Experiment \(experiment.number ?? 0): \(hypothesis.claim) *(\(figures))*"
+            }
+        }
+        return found.isEmpty ? "None was refuted." : found.joined(separator: "\n")
     }
 
     /// Says when the figures were measured, and in which form.
