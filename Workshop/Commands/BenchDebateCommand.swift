@@ -10,7 +10,8 @@ struct BenchDebateCommand: ParsableCommand {
         discussion: """
             Are virtual-machine monitors microkernels done right? The experiments measure Entente, the same Debian \
             kernel on the bare board, KVM and Xen on the same emulated board, one after the other. The whole takes up \
-            to two hours on two cores, --quick at most five minutes. The page stands beside the figures.
+            to two hours on two cores, --quick at most five minutes. The page stands beside the figures, or in docs if \
+            those are Benchmarks/debate/results.json.
             """)
 
     @OptionGroup var options: ExperimentOptions
@@ -21,7 +22,8 @@ struct BenchDebateCommand: ParsableCommand {
         do { try options.run(ExperimentList.debate, in: workspace) } catch { failure = error }
         // The page shows what was measured before a failure.
         let file = try options.file(in: workspace)
-        let folder = file.deletingLastPathComponent()
+        let isCommitted = file.standardizedFileURL.path.hasSuffix("/Benchmarks/debate/results.json")
+        let folder = isCommitted ? workspace.root.appendingPathComponent("docs") : file.deletingLastPathComponent()
         let page = try DebatePage(of: BenchResults(file: file), workspace: workspace)
         try PageFiles(folder: folder).write(page, workspace: workspace)
         Progress.say("==> The page is \(folder.appendingPathComponent("debate.html").shortPath)")

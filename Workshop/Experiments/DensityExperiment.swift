@@ -120,6 +120,7 @@ struct DensityExperiment: Experiment {
 
     /// Guests of Xen start one after the other. Their start ends at the first instruction of Linux's first process.
     private func measureXen(_ run: ExperimentRun, count: Int) throws {
+        defer { run.noteXen() }
         let benchmark = XenStart(
             workspace: run.workspace, count: count, memory: Int(Self.machineMemory) >> 10, timeout: .seconds(1800))
         let (rows, host) = (try benchmark.rows(), try benchmark.host())

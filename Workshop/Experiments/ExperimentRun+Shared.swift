@@ -20,7 +20,8 @@ extension ExperimentRun {
 
     /// The rows of Xen's hypercalls, events and grants.
     func primitivesOfXen() throws -> [BenchRow] {
-        try shared.rows("xen") { try XenPrimitives(workspace: workspace).rows() }
+        defer { noteXen() }
+        return try shared.rows("xen") { try XenPrimitives(workspace: workspace).rows() }
     }
 
     /// The rows of the trial in which the QEMU of a guest of KVM fails.
@@ -30,6 +31,12 @@ extension ExperimentRun {
 
     /// The rows of requests to the split disk of a guest of Xen.
     func requestsOfXen() throws -> [BenchRow] {
-        try shared.rows("xen-disk") { try XenRequests(workspace: workspace).rows() }
+        defer { noteXen() }
+        return try shared.rows("xen-disk") { try XenRequests(workspace: workspace).rows() }
+    }
+
+    /// Notes the version of Xen, once it is there.
+    func noteXen() {
+        if let version = XenPackages(workspace: workspace).versionText { note(version: version, of: "xen") }
     }
 }

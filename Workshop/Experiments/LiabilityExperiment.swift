@@ -83,7 +83,7 @@ struct LiabilityExperiment: Experiment {
         guard !run.isQuick else { return }
         run.measure(.kvm) { try measureKVM(run) }
         run.measure(.xen) {
-            run.note(version: XenPackages(workspace: run.workspace).versionText ?? "", of: "xen")
+            defer { run.noteXen() }
             run.add(
                 try XenStall(workspace: run.workspace).excess().map(XenExperiment.withoutSubject), of: .xen,
                 cpu: XenBoard.cpu, software: XenExperiment.software)

@@ -55,6 +55,10 @@ struct NeighboursExperiment: Experiment {
                 // The figures that were found before a failure are kept.
                 defer { addShares(times, of: subject, to: run) }
                 try benchmark.run(run.isQuick ? Self.quickCases : Self.cases, on: subject) { times[$0] = $1 }
+                if subject == .xen { run.noteXen() }
+                if subject == .kvm {
+                    run.note(version: try KVMHost.emulatorVersion(in: run.workspace), of: "debian-qemu")
+                }
             }
         }
     }

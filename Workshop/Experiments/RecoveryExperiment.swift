@@ -61,7 +61,7 @@ struct RecoveryExperiment: Experiment {
         guard !run.isQuick else { return }
         run.measure(.kvm) { try measureKVM(run) }
         run.measure(.xen) {
-            run.note(version: XenPackages(workspace: run.workspace).versionText ?? "", of: "xen")
+            defer { run.noteXen() }
             run.add(
                 try XenRecovery(workspace: run.workspace).rows(), of: .xen, cpu: XenBoard.cpu,
                 software: XenExperiment.software)

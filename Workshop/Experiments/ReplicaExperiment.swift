@@ -57,6 +57,7 @@ struct ReplicaExperiment: Experiment {
         if subjects.contains(.kvm) {
             run.note(version: try KVMHost.emulatorVersion(in: run.workspace), of: "debian-qemu")
         }
+        defer { if subjects.contains(.xen) { run.noteXen() } }
         for work in Self.work(isQuick: run.isQuick) {
             // The subjects alternate, so that a change of the host meets all of them.
             for phase in 0..<(run.isQuick ? 1 : 3) {

@@ -12,7 +12,7 @@ struct XenExperiment: Experiment {
         guard run.subjects.contains(.xen) else { return }
         let workspace = run.workspace
         try XenPackages(workspace: workspace).prepare()
-        if let version = XenPackages(workspace: workspace).versionText { run.note(version: version, of: "xen") }
+        defer { run.noteXen() }
         for (part, rows) in [
             ("primitives", { try run.primitivesOfXen() }),
             ("start", { try XenStart(workspace: workspace, count: run.isQuick ? 2 : 8).rows() }),

@@ -25,10 +25,15 @@ struct PageFigures {
         return (results[owner]?.figures.filter { $0.name.hasPrefix(own) } ?? [], owner)
     }
 
-    /// Returns the figures of several prefixes, and the versions of the software of their experiments.
+    /// Returns the figures of several prefixes, and the versions of the software of their experiments. Experiments with
+    /// the same day and the same Entente had the same software.
     func found(_ prefixes: [String]) -> (figures: [Figure], software: [String: String]) {
         let parts = prefixes.map(figures)
-        let software = parts.reduce(into: [:]) { $0.merge(results[$1.experiment]?.software ?? [:]) { $1 } }
+        let own = parts.compactMap { results[$0.experiment] }
+        let like = results.experiments.filter { other in
+            own.contains { $0.date == other.date && $0.software["entente"] == other.software["entente"] }
+        }
+        let software = (like + own).reduce(into: [:]) { $0.merge($1.software) { $1 } }
         return (parts.flatMap(\.figures), software)
     }
 
