@@ -182,4 +182,22 @@ import Testing
             #expect(page.markdown.ranges(of: heading).count == ExperimentList.debate.count, "\(heading)")
         }
     }
+
+    /// The page in `docs` is made of the committed results of a whole run, and no figure that its texts name is missing.
+    @Test func thePageHasTheCommittedResults() throws {
+        let workspace = Workspace(root: Self.root)
+        let results = try BenchResults(file: Self.root.appendingPathComponent("Benchmarks/debate/results.json"))
+        #expect(results.form == .whole)
+        for experiment in ExperimentList.debate {
+            #expect(results[experiment.name]?.failures == [:], "\(experiment.name) was not measured as a whole")
+        }
+        let page = try DebatePage(of: results, workspace: workspace)
+        let text = page.markdown.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        for gap in [PageFigures.missing, "have not been measured", "(not measured yet)"] {
+            #expect(!text.contains(gap), "a text names a figure that the results do not have")
+        }
+        #expect(
+            try PageFiles(folder: Self.root.appendingPathComponent("docs")).stale(page) == [],
+            "make the page anew by './entente bench report Benchmarks/debate/results.json'")
+    }
 }
