@@ -41,8 +41,9 @@ struct Plot {
             set terminal svg size 820,\(height) dynamic font 'sans-serif,13'
             set border 3 linecolor rgb '\(Self.ink)'
             set tics textcolor rgb '\(Self.ink)' nomirror
-            set key textcolor rgb '\(Self.ink)' outside top center horizontal
-            set title '\(Self.quoted(title))' textcolor rgb '\(Self.ink)'
+            \(key)
+            set tmargin at screen \(1 - place(kind == .dots ? 64 : 36))
+            set label 1 '\(Self.quoted(title))' at screen 0.5, screen \(1 - place(16)) center textcolor rgb '\(Self.ink)'
             \(axes)
             \(blocks.joined(separator: "\n"))
             plot \(plots.joined(separator: ", \\\n     "))
@@ -53,6 +54,18 @@ struct Plot {
     private static func quoted(_ text: String) -> String { text.replacing("'", with: "’") }
 
     private var height: Int { kind == .dots ? 130 + 26 * names.count : 440 }
+
+    /// Returns a distance in pixels as a part of the height.
+    private func place(_ pixels: Int) -> Double { Double(pixels) / Double(height) }
+
+    /// The names of the series stand below the title of dots, and beside lines, where there are more of them.
+    private var key: String {
+        let colour = "textcolor rgb '\(Self.ink)'"
+        guard kind == .dots else {
+            return "set rmargin at screen 0.62\nset key \(colour) at screen 0.63, screen 0.85 left top vertical Left reverse"
+        }
+        return "set key \(colour) at screen 0.5, screen \(1 - place(28)) center top horizontal Left reverse"
+    }
 
     private var axes: String {
         let unit = Self.quoted(figures.first?.unit ?? "")
