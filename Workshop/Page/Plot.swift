@@ -62,7 +62,8 @@ struct Plot {
     private var key: String {
         let colour = "textcolor rgb '\(Self.ink)'"
         guard kind == .dots else {
-            return "set rmargin at screen 0.62\nset key \(colour) at screen 0.63, screen 0.85 left top vertical Left reverse"
+            let place = "at screen 0.57, screen 0.85 left top"
+            return "set rmargin at screen 0.56\nset key \(colour) \(place) vertical Left reverse"
         }
         return "set key \(colour) at screen 0.5, screen \(1 - place(28)) center top horizontal Left reverse"
     }
