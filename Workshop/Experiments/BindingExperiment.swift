@@ -7,7 +7,7 @@ struct BindingExperiment: Experiment {
     let name = "binding"
     let number: Int? = 8
     let title = "control and data path: checked operations against bound ones, and when a binding pays"
-    let seconds = (quick: 12.0, whole: 140.0)
+    let seconds = (quick: 8.0, whole: 45.0)
 
     let hypotheses = [
         Hypothesis.ratio(

@@ -7,7 +7,7 @@ struct ComponentExperiment: Experiment {
     let name = "component"
     let number: Int? = 6
     let title = "a new interface, or the whole system: a control loop, a log and a store as component and as machine"
-    let seconds = (quick: 40.0, whole: 300.0)
+    let seconds = (quick: 30.0, whole: 120.0)
 
     let hypotheses = [
         Hypothesis.ratio(

@@ -7,7 +7,7 @@ struct DensityExperiment: Experiment {
     let name = "density"
     let number: Int? = 12
     let title = "density and start: instructions and memory of the first and of one more domain"
-    let seconds = (quick: 30.0, whole: 240.0)
+    let seconds = (quick: 30.0, whole: 110.0)
 
     /// The RAM of each machine, in KiB.
     private static let machineMemory = 65536.0

@@ -7,7 +7,7 @@ struct IPCExperiment: Experiment {
     let name = "ipc"
     let number: Int? = 3
     let title = "IPC for everything: control, data of 0 B to 1 MiB, delegation and revocation"
-    let seconds = (quick: 25.0, whole: 150.0)
+    let seconds = (quick: 20.0, whole: 45.0)
 
     let hypotheses = [
         Hypothesis.ratio(

@@ -8,7 +8,7 @@ struct KernelSizeExperiment: Experiment {
     let name = "kernel"
     let number: Int? = 2
     let title = "minimal kernel: lines, objects, operations, attack surface, privileged instructions (Liedtke)"
-    let seconds = (quick: 30.0, whole: 90.0)
+    let seconds = (quick: 8.0, whole: 35.0)
 
     let hypotheses = [
         Hypothesis.ratio(

@@ -7,7 +7,7 @@ struct RecoveryExperiment: Experiment {
     let name = "recovery"
     let number: Int? = 11
     let title = "recovery: from the death of each part to service again, and what is lost"
-    let seconds = (quick: 20.0, whole: 240.0)
+    let seconds = (quick: 30.0, whole: 100.0)
 
     let hypotheses = [
         Hypothesis(

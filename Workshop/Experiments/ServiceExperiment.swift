@@ -7,7 +7,7 @@ struct ServiceExperiment: Experiment {
     let name = "service"
     let number: Int? = 5
     let title = "synchronous or asynchronous: a store behind a call, a ring, and in a machine"
-    let seconds = (quick: 25.0, whole: 120.0)
+    let seconds = (quick: 22.0, whole: 45.0)
 
     /// The sizes of the batches.
     static let batches = [1, 2, 4, 8, 16, 32, 64, 128, 256]

@@ -8,7 +8,7 @@ struct TasksExperiment: Experiment {
     let name = "tasks"
     let number: Int? = 4
     let title = "core primitives: eight tasks, and what each system spends on them"
-    let seconds = (quick: 20.0, whole: 150.0)
+    let seconds = (quick: 15.0, whole: 40.0)
 
     let hypotheses = [
         Hypothesis(
