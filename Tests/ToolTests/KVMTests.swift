@@ -57,4 +57,11 @@ import Testing
         lines.hear("beat: longest 1005301", of: "two")
         #expect(lines.longest == ["one": 5301, "two": 1_005_301])
     }
+
+    @Test func theHostsKernelHasAPlaceInRAM() {
+        #expect(KVMRequests.code(in: "  40210000-4143ffff : Kernel code") == 0x21_0000..<0x144_0000)
+        for line in ["  00000000-00000000 : Kernel code", "  40210000-4143ffff : Kernel data", "Kernel code"] {
+            #expect(KVMRequests.code(in: line) == nil)
+        }
+    }
 }

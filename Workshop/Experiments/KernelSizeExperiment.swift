@@ -29,8 +29,10 @@ struct KernelSizeExperiment: Experiment {
             try addText(to: run)
             try addPrivilegedInstructions(to: run)
         }
-        // A quick run has no time to boot Xen's first domain.
-        if !run.isQuick { run.measure(.xen) { try addRequestsOfXen(to: run) } }
+        // A quick run has no time to boot KVM's host or Xen's first domain.
+        guard !run.isQuick else { return }
+        run.measure(.kvm) { try addRequestsOfKVM(to: run) }
+        run.measure(.xen) { try addRequestsOfXen(to: run) }
     }
 
     private func count(_ run: ExperimentRun, _ name: String, _ value: Int, _ unit: String) {
@@ -75,6 +77,16 @@ struct KernelSizeExperiment: Experiment {
         let cost = RequestCost(record, parts: parts, requests: run.isQuick ? 100 : 1000)
         for (name, value) in [("privileged.disk-read", cost["Kernel"]), ("whole.disk-read", cost.total)] {
             run.add(name, .entente, [value.rounded()], cpu: "neoverse-n1", software: ["entente", "qemu", "linux"])
+        }
+    }
+
+    /// The share of the host's kernel in the same request of a guest of KVM.
+    private func addRequestsOfKVM(to run: ExperimentRun) throws {
+        run.note(version: try KVMHost.emulatorVersion(in: run.workspace), of: "debian-qemu")
+        guard let cost = try KVMRequests(workspace: run.workspace).costs(of: ["read1"]).first else { return }
+        for (name, value) in [("privileged.disk-read", cost.kernel), ("whole.disk-read", cost.total)] {
+            run.add(
+                name, .kvm, [value.rounded()], cpu: "neoverse-n1", software: ReplicaFigures.software(of: .kvm))
         }
     }
 

@@ -41,12 +41,10 @@ struct ReplicaBenchmark {
         work == .disk ? BootOptions(extraArguments: ["-icount", "shift=0,sleep=on", "-seed", "1"]) : .deterministic
     }
 
-    /// Returns true if a subject can do a kind of work. Xen counts no exits, and does not get through its own start on
-    /// an emulated board with several cores and deterministic time. Its machines' disks have another driver,
+    /// Returns true if a subject can do a kind of work. Xen counts no exits. Its machines' disks have another driver,
     /// whose requests are measured elsewhere.
     static func can(_ subject: Subject, do work: Work) -> Bool {
         switch (subject, work) {
-        case (.xen, .crew(let processors)): processors == 1
         case (_, .crew), (.native, .disk), (.entente, _), (.kvm, _): true
         default: false
         }

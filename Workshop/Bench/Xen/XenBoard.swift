@@ -48,10 +48,19 @@ struct XenBoard {
         try contents.writeWhole(to: initrd)
         var options = BootOptions(countsInstructions: disk == nil, extraArguments: arguments)
         if let disk { options.extraArguments += Self.arguments(disk: disk) }
+        if cores > 1 { options.extraArguments += try turns() }
         let boot = try PreparedBoot(
             ownSystem: Self.name, boot: bootArguments(packages.hypervisor, drivers.kernel, initrd),
             cpu: Self.cpu, cores: cores, memory: UInt64(memory) << 20, workspace: workspace, options: options)
         return try listen(to: boot.start(workspace: workspace), timeout: timeout, heard: heard)
+    }
+
+    /// The instructions of a core's turn on a board with several cores. Xen polls without giving its turn back.
+    private static let turn = 1000
+
+    private func turns() throws -> [String] {
+        let plugin = try EmulatorPlugin(workspace: workspace, name: "turns", folder: "Turns").build()
+        return ["-plugin", "\(plugin.path),instructions=\(Self.turn)"]
     }
 
     /// The arguments by which QEMU loads Xen, and tells it by the device tree where the kernel and the initial file
