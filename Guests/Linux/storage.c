@@ -66,19 +66,25 @@ void read_file(uint64_t count)
     move_blocks(full_file(), SYS_pread64, count, FILE_BLOCKS, 0);
 }
 
-static void load_driver(const char *path)
+/* Returns 0 if the driver has no file, because it is a part of Linux's kernel or is not needed. */
+static int load_driver(const char *path)
 {
     long file = open_file(path, 0);
-    /* A driver without a file is part of Linux's kernel. */
     if (file < 0)
-        return;
+        return 0;
     if (file_call4(SYS_finit_module, file, (long)"", 0, 0) != 0)
         fail("load a driver");
     system_call3(SYS_close, file, 0, 0);
+    return 1;
 }
+
+static const char *disk_name = "/dev/vda";
 
 void prepare_disk(void)
 {
+    /* The file is there in guests of Xen alone. */
+    if (load_driver("/lib/xen-blkfront.ko"))
+        disk_name = "/dev/xvda";
     load_driver("/lib/virtio_ring.ko");
     load_driver("/lib/virtio.ko");
     load_driver("/lib/virtio_mmio.ko");
@@ -90,8 +96,13 @@ void prepare_disk(void)
 static long disk(void)
 {
     static long file = -1;
-    if (file < 0)
-        file = open_file("/dev/vda", O_RDWR | O_DIRECT);
+    /* A disk of Xen appears when its back-end has answered. */
+    const long pause[2] = {0, 10000000};
+    for (int attempt = 0; file < 0 && attempt < 500; attempt++) {
+        file = open_file(disk_name, O_RDWR | O_DIRECT);
+        if (file < 0)
+            system_call3(SYS_nanosleep, (long)pause, 0, 0);
+    }
     if (file < 0)
         fail("open the disk");
     return file;

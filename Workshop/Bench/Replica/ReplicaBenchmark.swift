@@ -41,11 +41,10 @@ struct ReplicaBenchmark {
         work == .disk ? BootOptions(extraArguments: ["-icount", "shift=0,sleep=on", "-seed", "1"]) : .deterministic
     }
 
-    /// Returns true if a subject can do a kind of work. Xen counts no exits. Its machines' disks have another driver,
-    /// whose requests are measured elsewhere.
+    /// Returns true if a subject can do a kind of work. Xen counts no exits.
     static func can(_ subject: Subject, do work: Work) -> Bool {
         switch (subject, work) {
-        case (_, .crew), (.native, .disk), (.entente, _), (.kvm, _): true
+        case (_, .crew), (_, .disk), (.entente, _), (.kvm, _): true
         default: false
         }
     }
@@ -76,8 +75,9 @@ struct ReplicaBenchmark {
             let domain = XenDomain(
                 name: "guest", memory: Int(machine.memory >> 20), cpus: work.processors,
                 files: ["measure": try LinuxWorkload(workspace: workspace).build()],
-                directArguments: "\(work.argument) \(phase)")
-            let board = XenBoard(workspace: workspace, cores: work.processors, arguments: plugin)
+                disk: work == .disk ? "/dev/vda" : nil, directArguments: "\(work.argument) \(phase)")
+            var board = XenBoard(workspace: workspace, cores: work.processors, arguments: plugin)
+            if work == .disk { board.disk = try emptyDisk(in: folder) }
             try Progress.step(title) {
                 _ = try board.run(script: "start guest\nshow guest\n", domains: [domain], timeout: timeout) {
                     run.hear($0)
@@ -99,6 +99,16 @@ struct ReplicaBenchmark {
         }
         try run.count(InstructionRecord(file: output))
         return run
+    }
+
+    /// Makes the file of a disk for a board that no manifest describes.
+    private func emptyDisk(in folder: URL) throws -> URL {
+        let disk = folder.appendingPathComponent("disk.raw")
+        guard FileManager.default.createFile(atPath: disk.path, contents: nil) else {
+            throw Failure("the file \(disk.path) cannot be made")
+        }
+        try FileHandle(forWritingTo: disk).truncate(atOffset: Self.diskSize)
+        return disk
     }
 
     private func listen(to session: Session, isBare: Bool, heard: (String) -> Void) throws {

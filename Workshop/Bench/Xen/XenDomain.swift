@@ -32,6 +32,15 @@ struct XenDomain {
         return lines.map { $0 + "\n" }.joined()
     }
 
+    /// Adds the driver that the first process loads itself (Guests/Linux/storage.c), and the folder of its device.
+    private func addDriverOfDisk(_ drivers: XenKernel, to archive: inout CpioArchive) throws {
+        archive.add(directory: "dev")
+        archive.add(directory: "lib")
+        for (name, contents) in try drivers.modules(XenDrivers.ofGuest) where name.hasPrefix("xen-blkfront") {
+            archive.add(file: "lib/\(name)", contents: contents)
+        }
+    }
+
     /// Returns its initial file system.
     func initrd(_ drivers: XenKernel) throws -> Data {
         var archive = CpioArchive()
@@ -40,6 +49,7 @@ struct XenDomain {
         }
         if directArguments != nil {
             archive.add(directory: "tmp")
+            if disk != nil { try addDriverOfDisk(drivers, to: &archive) }
             return archive.finished()
         }
         let text = """
