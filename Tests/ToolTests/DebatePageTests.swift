@@ -183,7 +183,8 @@ import Testing
         }
     }
 
-    /// The page in `docs` is made of the committed results of a whole run, and no figure that its texts name is missing.
+    /// The page in `docs` is made of the committed results of a whole run, and no figure that its texts name is
+    /// missing.
     @Test func thePageHasTheCommittedResults() throws {
         let workspace = Workspace(root: Self.root)
         let results = try BenchResults(file: Self.root.appendingPathComponent("Benchmarks/debate/results.json"))

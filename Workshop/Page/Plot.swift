@@ -145,8 +145,8 @@ struct Plot {
         return Self.adapted(try Subprocess("gnuplot", [file.path]).text(), description: description)
     }
 
-    /// The plotted figures as an element of SVG. Programs that read a page aloud use it, and the check of a page against its
-    /// results, which does not draw.
+    /// The plotted figures as an element of SVG. Programs that read a page aloud use it, and the check of a page
+    /// against its results, which does not draw.
     var description: String {
         let series = kind == .dots ? dotSeries : lineSeries
         let text = series.map { "\($0.title): \($0.rows.joined(separator: ", "))" }.joined(separator: "; ")

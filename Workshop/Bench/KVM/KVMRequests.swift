@@ -2,8 +2,8 @@ import Foundation
 import SystemImage
 import Tool
 
-/// Counts the instructions of requests to the disk of a guest of KVM. The disk is that of its host, and the guest's QEMU
-/// uses it past the host's cache.
+/// Counts the instructions of requests to the disk of a guest of KVM. The disk is that of its host, and the guest's
+/// QEMU uses it past the host's cache.
 struct KVMRequests {
     let workspace: Workspace
     /// The requests of each task.
