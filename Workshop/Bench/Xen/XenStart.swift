@@ -38,8 +38,8 @@ struct XenStart {
         ]
     }
 
-    /// What stands below the first guest: the instructions of the board until the first domain can start it, and the
-    /// memory in KiB that Xen and the first domain have.
+    /// Measures the costs below the first guest: the instructions of the board until the first domain can start it, and
+    /// the memory in KiB that Xen and the first domain have.
     func host() throws -> (instructions: Double, memory: Double) {
         let folder = workspace.state.appendingPathComponent("xen-host-\(UUID().uuidString)")
         try workspace.make(folder)
