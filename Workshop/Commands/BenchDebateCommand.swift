@@ -22,7 +22,8 @@ struct BenchDebateCommand: ParsableCommand {
         do { try options.run(ExperimentList.debate, in: workspace) } catch { failure = error }
         // The page shows what was measured before a failure.
         let file = try options.file(in: workspace)
-        let isCommitted = file.standardizedFileURL.path.hasSuffix("/Benchmarks/debate/results.json")
+        let committed = workspace.root.appendingPathComponent("Benchmarks/debate/results.json")
+        let isCommitted = file.standardizedFileURL.path == committed.standardizedFileURL.path
         let folder = isCommitted ? workspace.root.appendingPathComponent("docs") : file.deletingLastPathComponent()
         let page = try DebatePage(of: BenchResults(file: file), workspace: workspace)
         try PageFiles(folder: folder).write(page, workspace: workspace)

@@ -103,9 +103,9 @@ struct NeighboursExperiment: Experiment {
     /// A loop of a period of a millisecond beside Linux under load, and a real-time thread in that Linux.
     private func measureRealTime(_ run: ExperimentRun) throws {
         let benchmark = RealtimeBenchmark(workspace: run.workspace, periods: run.isQuick ? 200 : 5000)
-        func add(_ name: String, _ subject: Subject, _ report: LatencyReport) {
+        func add(_ name: String, _ subject: Subject, _ report: LatencyReport) throws {
             for part in ["p50", "p99", "max"] {
-                guard let value = report.figures[part] else { continue }
+                guard let value = report.figures[part] else { throw Failure("no latency of the \(name) was measured") }
                 run.add(
                     "latency.\(name).\(part)", subject, [value], unit: "ns", .virtualTime, cpu: "cortex-a57",
                     software: ReplicaFigures.software(of: subject))
@@ -113,10 +113,10 @@ struct NeighboursExperiment: Experiment {
         }
         run.measure(.entente) {
             let result = try benchmark.run(timeout: .seconds(1800))
-            add("control", .entente, result.control)
-            add("thread", .entente, result.linux)
+            try add("control", .entente, result.control)
+            try add("thread", .entente, result.linux)
         }
-        run.measure(.native) { add("thread", .native, try benchmark.runBare(timeout: .seconds(1800))) }
+        run.measure(.native) { try add("thread", .native, benchmark.runBare(timeout: .seconds(1800))) }
     }
 
     /// The loop on a core of its own, with hostile components on three others.

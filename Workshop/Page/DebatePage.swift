@@ -157,7 +157,8 @@ extension DebatePage {
         let dates = Set(results.experiments.map(\.date)).sorted().joined(separator: " and ")
         let minutes = (results.experiments.reduce(0) { $0 + $1.seconds } / 60).rounded()
         return "The figures of this page were measured on \(dates) in the \(results.form.rawValue) form of the "
-            + "experiments, which took \(Figure.text(minutes)) minutes in all on a host with \(results.hostCores) cores."
+            + "experiments, which took \(Figure.text(minutes)) minutes in all on a host with "
+            + "\(results.hostCores) cores."
     }
 
     private var failures: String {

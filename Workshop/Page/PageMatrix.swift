@@ -19,7 +19,8 @@ struct PageMatrix {
         _ subject: Subject, of all: [Figure], values: String, predictions: String, limit: Double,
         labels: PageLabels
     ) {
-        let own = all.filter { $0.subject == subject }
+        // Quoted figures have no place here, because the caption says that all were measured.
+        let own = all.filter { $0.subject == subject && $0.origin == .measured }
         figures = own.filter { $0.name.hasPrefix(values) }
         self.predictions = Dictionary(
             own.filter { $0.name.hasPrefix(predictions) }.map {
