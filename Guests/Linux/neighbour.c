@@ -1,9 +1,10 @@
 /* Two machines that share a core. The program takes one of these arguments, with which it is process 1 of its machine
    or the child of a shell:
-     victim ROUNDS            waits until the other machine must have started, then runs ROUNDS pieces of ten million
+     victim ROUNDS PHASE      waits until the other machine must have started, then runs ROUNDS pieces of ten million
                               instructions each. Prints `neighbour: median NS mean NS longest NS`, the virtual times of
                               a piece, and turns the machine off.
-     reader ROUNDS [DEVICE]   does the same with pieces of a hundred reads of 4 KiB, one after the other, past Linux's
+     reader ROUNDS PHASE [DEVICE]
+                              does the same with pieces of a hundred reads of 4 KiB, one after the other, past Linux's
                               cache, at random places of 8 MiB that it has written at its start
      spin                     computes for ever
      timers                   eight processes that sleep for a microsecond, over and over
@@ -14,7 +15,8 @@
                               such 8 MiB, without pause
    Without a DEVICE the program loads the drivers of the disk /dev/vda itself. A piece of the victim takes 10 ms without
    a neighbour. The attack begins a second before the victim's first piece, so that a run is short although some attacks
-   keep the emulator busy. */
+   keep the emulator busy. PHASE delays the first piece by so many steps of 3.7 ms, so that it meets the schedulers'
+   slices at another place. */
 #include "linux.h"
 #include "output.h"
 #include "work.h"
@@ -42,7 +44,7 @@ static void sleep_for(long seconds, long nanoseconds)
     system_call3(SYS_nanosleep, (long)time, 0, 0);
 }
 
-enum { most_rounds = 1000, turns_of_a_piece = 100000, start_seconds = 4 };
+enum { most_rounds = 1000, turns_of_a_piece = 100000, start_seconds = 4, phase_nanoseconds = 3700000 };
 static uint64_t times[most_rounds];
 
 static void sort(uint64_t *values, uint64_t count)
@@ -96,11 +98,11 @@ static void read_blocks(void)
         move_some_block(SYS_pread64, disk_of_reader, block_size);
 }
 
-static void measure(uint64_t rounds, void (*run_piece)(void))
+static void measure(uint64_t rounds, uint64_t phase, void (*run_piece)(void))
 {
     if (rounds == 0 || rounds > most_rounds)
         rounds = most_rounds;
-    sleep_for(start_seconds, 0);
+    sleep_for(start_seconds, (long)(phase * phase_nanoseconds));
     uint64_t frequency = counter_frequency();
     uint64_t begin = read_counter(), last = begin;
     for (uint64_t round = 0; round < rounds; round++) {
@@ -117,12 +119,12 @@ static void measure(uint64_t rounds, void (*run_piece)(void))
 }
 
 /* A disk of a pool gets its space when blocks are written, so the reads follow writes of all blocks. */
-static void be_reader(uint64_t rounds, const char *device)
+static void be_reader(uint64_t rounds, uint64_t phase, const char *device)
 {
     disk_of_reader = open_disk(device);
     for (uint64_t place = 0; place < area_size; place += large_size)
         move_block(SYS_pwrite64, disk_of_reader, large_size, place);
-    measure(rounds, read_blocks);
+    measure(rounds, phase, read_blocks);
 }
 
 /* Each process reads or writes, small blocks or large ones. */
@@ -152,10 +154,11 @@ __attribute__((used, noreturn)) static void start(const uint64_t *stack)
     program_path = arguments[0];
     write_text("neighbour: begin\n");
     uint64_t rounds = stack[0] > 2 ? number(arguments[2]) : 100;
+    uint64_t phase = stack[0] > 3 ? number(arguments[3]) : 0;
     if (equal(task, "victim"))
-        measure(rounds, compute);
+        measure(rounds, phase, compute);
     if (equal(task, "reader"))
-        be_reader(rounds, stack[0] > 3 ? arguments[3] : NULL);
+        be_reader(rounds, phase, stack[0] > 4 ? arguments[4] : NULL);
     long disk = equal(task, "disk") ? open_disk(stack[0] > 2 ? arguments[2] : NULL) : -1;
     sleep_for(start_seconds - 1, 0);
     if (disk >= 0)

@@ -45,12 +45,14 @@ import Testing
         let good = Known(name: "good") { $0.add("a", .native, [3, 1, 2]) }
         let bad = Known(name: "bad") { run in
             run.add("b", .entente, [7])
-            run.measure(.kvm) { throw Failure("no KVM here") }
+            for turn in 1...2 { run.measure(.kvm) { throw Failure("no KVM in turn \(turn)") } }
             throw Failure("broken")
         }
         let results = try session([bad, good]).run()
         #expect(results["bad"]?["b", .entente]?.value == 7)
         #expect(Set(results["bad"]?.failures.keys.map { $0 } ?? []) == ["kvm", "experiment"])
+        let reasons = results["bad"]?.failures["kvm"] ?? ""
+        #expect(reasons.contains("turn 1") && reasons.contains("turn 2"))
         let figure = try #require(results["good"]?["a", .native])
         #expect(figure.value == 2 && figure.samples == [3, 1, 2] && figure.spread == 1...3)
         #expect(try BenchResults(file: folder.appendingPathComponent("results.json")) == results)
@@ -151,6 +153,7 @@ import Testing
     @Test func linesOfCodeAreCounted() {
         let text = "// a\n\nlet a = 1 // b\n/* c\n d */\n/* e */\n  let b = 2\n"
         #expect(SourceLines.count(in: text) == 2)
+        #expect(throws: Failure.self) { try SourceLines.count(in: URL(fileURLWithPath: "/no-such-folder")) }
     }
 
     /// The operations with forms are those of the ABI's document, so that the count cannot miss one that was added.

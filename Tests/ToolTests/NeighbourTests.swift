@@ -24,6 +24,28 @@ import Testing
         #expect(NeighbourCase(work: .compute, attack: .disk).usesDisks)
     }
 
+    /// A share compares times of one turn. The figure is the median of the turns, and the longest piece that of all.
+    @Test func aShareComparesTimesOfOneTurn() {
+        var figures = NeighbourFigures()
+        for (turn, (alone, beside)) in [(10, 20), (12, 16), (10, 40)].enumerated() {
+            figures.add(times(alone), of: cases[0], on: .xen, turn: turn)
+            figures.add(times(beside), of: cases[1], on: .xen, turn: turn)
+        }
+        // Nothing is known of the victim alone in this turn.
+        figures.add(times(50), of: cases[1], on: .xen, turn: 3)
+        let run = ExperimentRun(workspace: Workspace(root: URL(fileURLWithPath: "/")))
+        figures.addShares(of: .xen, to: run)
+        figures.addShares(of: .kvm, to: run)
+        #expect(run.figures.map(\.name) == ["piece.alone", "share.spin", "longest.spin"])
+        #expect(run.figures.map(\.samples) == [[10, 12, 10], [50, 75, 25], nil])
+        #expect(run.figures.map(\.value) == [10, 50, 100])
+    }
+
+    /// Times of pieces in milliseconds. The longest piece takes twice the mean.
+    private func times(_ mean: Int) -> NeighbourCase.Times {
+        NeighbourCase.Times(line: "neighbour: median 1 mean \(mean)000000 longest \(2 * mean)000000")!
+    }
+
     /// Only lines behind the mark of a case count, and each belongs to that case.
     @Test func timesOnXenBelongToTheCaseBefore() {
         func line(_ mean: Int) -> String { "neighbour: median 1 mean \(mean) longest 3" }

@@ -73,10 +73,51 @@ import Testing
             ])
     }
 
-    @Test func exitsAreCountedBelowEntenteAndKVM() {
+    @Test func exitsOfXenAreThoseOfThePlugin() {
+        var figures = ReplicaFigures()
+        for (work, count) in [(ReplicaBenchmark.Work.boot, 500), (.calls, 700)] {
+            var run = ReplicaRun()
+            run.crossings = UInt64(count)
+            figures.add(run, of: work, on: .xen)
+        }
+        let experiment = ExperimentRun(workspace: Workspace(root: URL(fileURLWithPath: "/")))
+        figures.addExits(on: .xen, to: experiment)
+        #expect(
+            experiment.figures.map { "\($0.name) \($0.value)" } == [
+                "exits.boot.by-plugin 500.0", "exits.per-1000-getppid.by-plugin 0.2",
+            ])
+    }
+
+    /// Ways of the first domain into Xen are not exits of the guest.
+    @Test func exitsOfXenAreTheWaysIntoIt() throws {
+        var data = Data(count: 8 << 20)
+        /// Notes a way between parts of 2 MiB.
+        func note(_ from: Int, _ to: Int, _ count: UInt64) {
+            withUnsafeBytes(of: count) {
+                data.replaceSubrange(8 * (1024 * from + to)..<8 * (1024 * from + to + 1), with: $0)
+            }
+        }
+        // The hypervisor is part 5, the first domain has the parts 8 to 15, and a guest the parts 20 and 21.
+        for (from, to, count) in [
+            (0, 5, 1), (5, 8, 40), (9, 5, 40), (20, 5, 300), (21, 5, 7), (5, 20, 307), (20, 21, 9),
+        ] {
+            note(from, to, UInt64(count))
+        }
+        var places = XenRun()
+        var run = ReplicaRun()
+        #expect(throws: Failure.self) { try run.count(CrossingRecord(data), places) }
+        places.hear("(XEN) Grant table range: 0x00000040a00000-0x00000040a40000")
+        places.hear("(XEN) BANK[0] 0x00000041000000-0x00000042000000 (16MB)")
+        try run.count(CrossingRecord(data), places)
+        #expect(run.crossings == 307 && run.exits.isEmpty)
+        #expect(throws: Failure.self) { try CrossingRecord(Data(count: 8)) }
+    }
+
+    @Test func exitsAreCountedBelowEachSystem() {
         let work: [ReplicaBenchmark.Work] = [.crew(1), .crew(2), .crew(4), .disk, .calls, .boot]
-        #expect(work.map { ReplicaBenchmark.can(.xen, do: $0) } == [true, true, true, true, false, false])
-        #expect(work.allSatisfy { ReplicaBenchmark.can(.entente, do: $0) && ReplicaBenchmark.can(.kvm, do: $0) })
+        for subject in [Subject.entente, .kvm, .xen] {
+            #expect(work.allSatisfy { ReplicaBenchmark.can(subject, do: $0) })
+        }
         #expect(work.map { ReplicaBenchmark.can(.native, do: $0) } == [true, true, true, true, false, false])
     }
 

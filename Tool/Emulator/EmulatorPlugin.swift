@@ -13,12 +13,12 @@ package struct EmulatorPlugin {
         (self.workspace, self.name, self.folder) = (workspace, name, folder)
     }
 
-    /// Builds the plugin, unless it is newer than the sources of all plugins, which share a header.
+    /// Builds the plugin, unless it is newer than its source and the header that all plugins share.
     ///
     /// - Returns: the shared library that QEMU loads.
     package func build() throws -> URL {
         let sources = workspace.root.appendingPathComponent("Benchmarks")
-        let folders = ["Entries", "Instructions", "Requests"].map { sources.appendingPathComponent($0) }
+        let folders = [folder, "Entries"].map { sources.appendingPathComponent($0) }
         let plugin = workspace.programs.appendingPathComponent("\(name).so")
         let newest = folders.compactMap { FileManager.default.newest(below: $0) }.max()
         if let built = plugin.modified, let newest, newest < built { return plugin }

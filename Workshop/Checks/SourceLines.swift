@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 
 /// Counts the lines of sources that hold code: neither blank nor comments alone.
 enum SourceLines {
@@ -7,8 +8,12 @@ enum SourceLines {
     /// Returns the number of lines of code in all sources of a folder and of the folders in it.
     ///
     /// - Parameter omitting: decides by the path below `folder` which files do not count.
-    static func count(in folder: URL, omitting: (String) -> Bool = { _ in false }) -> Int {
-        precondition(FileManager.default.fileExists(atPath: folder.path), "there is no folder \(folder.path)")
+    static func count(in folder: URL, omitting: (String) -> Bool = { _ in false }) throws -> Int {
+        guard FileManager.default.fileExists(atPath: folder.path) else {
+            throw Failure(
+                "there is no folder \(folder.path), whose lines are to be counted",
+                remedy: "name its present place in the experiment")
+        }
         let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)?.allObjects ?? []
         return files.compactMap { $0 as? URL }.reduce(0) { sum, file in
             let path = String(file.path.dropFirst(folder.path.count + 1))

@@ -24,7 +24,7 @@ struct ComponentExperiment: Experiment {
             ("start.first-component", .entente), over: ("start.machine", .entente), atMost: 0.001),
         Hypothesis.ratio(
             "A component takes a hundredth of the memory of a Debian machine of 64 MiB at most.",
-            refutedIf: "one more component takes more than a hundredth of that machine's memory with its files.",
+            refutedIf: "one more component takes more than a hundredth of the memory of one more such machine.",
             ("memory.component", .entente), over: ("memory.machine", .entente), atMost: 0.01),
         Hypothesis.ratio(
             "The worst wake-up of a component is a tenth of that of a real-time thread in a machine at most.",
@@ -38,7 +38,7 @@ struct ComponentExperiment: Experiment {
 
     func measure(_ run: ExperimentRun) throws {
         run.measure(.entente) {
-            addLines(to: run)
+            try addLines(to: run)
             try addStartAndMemory(to: run)
             try addServices(to: run)
             try addWakeUps(to: run)
@@ -55,19 +55,17 @@ struct ComponentExperiment: Experiment {
     }
 
     /// Adds the lines that somebody wrote for each task. Generated files, and the clients of services, do not count.
-    private func addLines(to run: ExperimentRun) {
-        func lines(_ paths: String...) -> Double {
-            Double(
-                paths.reduce(0) { sum, path in
-                    let place = run.workspace.root.appendingPathComponent(path)
-                    let text = try? String(contentsOf: place, encoding: .utf8)
-                    return sum
-                        + (text.map(SourceLines.count(in:))
-                            ?? SourceLines.count(in: place) { $0.contains("+Generated") || $0 == "StoreRing.swift" })
-                })
+    private func addLines(to run: ExperimentRun) throws {
+        func lines(_ paths: String...) throws -> Double {
+            let counts = try paths.map { path in
+                let place = run.workspace.root.appendingPathComponent(path)
+                if let text = try? String(contentsOf: place, encoding: .utf8) { return SourceLines.count(in: text) }
+                return try SourceLines.count(in: place) { $0.contains("+Generated") || $0 == "StoreRing.swift" }
+            }
+            return Double(counts.reduce(0, +))
         }
         let programs = "Benchmarks/ServicePrograms"
-        for (name, count) in [
+        for (name, count) in try [
             ("control.component", lines("Components/Control")),
             ("control.linux", lines("Guests/Linux/realtime.c", "Guests/Linux/histogram.h")),
             ("log.component", lines(programs + "/LineLog", programs + "/LogKeeper")),
@@ -81,8 +79,8 @@ struct ComponentExperiment: Experiment {
 
     private func addStartAndMemory(to run: ExperimentRun) throws {
         let (one, many) = (1, 9)
-        func crowd(_ count: Int, machine: String? = nil) -> ComponentCrowd {
-            ComponentCrowd(workspace: run.workspace, count: count, machineMemory: machine)
+        func crowd(_ count: Int, machines: Int = 0) -> ComponentCrowd {
+            ComponentCrowd(workspace: run.workspace, count: count, machines: machines)
         }
         let starts = (try crowd(one).start(), try crowd(many).start())
         add("start.first-component", starts.0, unit: "instructions", .instructions, to: run)
@@ -90,8 +88,9 @@ struct ComponentExperiment: Experiment {
         add("start.component", each, unit: "instructions", .instructions, to: run)
         let memory = (try crowd(one).memory(), try crowd(many).memory())
         add("memory.component", (memory.1 - memory.0) / Double(many - one), unit: "KiB", .count, to: run)
-        let withMachine = try crowd(one, machine: "64MiB").memory()
-        add("memory.machine", withMachine - memory.0, unit: "KiB", .count, to: run)
+        let withMachines = (try crowd(one, machines: 1).memory(), try crowd(one, machines: 2).memory())
+        add("memory.first-machine", withMachines.0 - memory.0, unit: "KiB", .count, to: run)
+        add("memory.machine", withMachines.1 - withMachines.0, unit: "KiB", .count, to: run)
     }
 
     /// Adds the costs of the services, and the start of a machine, which the same run counts.

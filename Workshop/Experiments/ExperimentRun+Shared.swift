@@ -24,6 +24,12 @@ extension ExperimentRun {
         return try shared.rows("xen") { try XenPrimitives(workspace: workspace).rows() }
     }
 
+    /// The rows of the exits and interrupts of a guest of KVM.
+    func primitivesOfKVM() throws -> [BenchRow] {
+        note(version: try KVMHost.emulatorVersion(in: workspace), of: "debian-qemu")
+        return try shared.rows("kvm") { try KVMPrimitives(workspace: workspace).rows() }
+    }
+
     /// The rows of the trial in which the QEMU of a guest of KVM fails.
     func faultsOfKVM() throws -> [BenchRow] {
         try shared.rows("kvm.faults") { try KVMFaultTrial(workspace: workspace).run().rows }

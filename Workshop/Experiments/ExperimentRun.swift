@@ -12,6 +12,7 @@ final class ExperimentRun {
     /// The rows that this run shares with others of its session.
     let shared: SharedRows
     private(set) var figures: [Figure] = []
+    /// The reasons for which parts could not be measured, by the part.
     private(set) var failures: [String: String] = [:]
     /// The software that took part in any experiment, by name.
     private(set) var software: [String: String] = [:]
@@ -82,7 +83,7 @@ final class ExperimentRun {
     func attempt(_ part: String, _ body: () throws -> Void) {
         do { try body() } catch {
             Progress.say("    failed: \(error)")
-            failures[part] = "\(error)"
+            failures[part] = (failures[part].map { "\($0); " } ?? "") + "\(error)"
         }
     }
 }

@@ -52,8 +52,13 @@ struct IPCExperiment: Experiment {
                 rows + IPCExperiment.crossings(in: rows, of: ["pipe", "socket", "memory"]), of: .native, cpu: cpu,
                 software: ["linux", "qemu"])
         }
-        // Xen boots a whole Debian first, which a quick run has no time for.
+        // Each of the others boots a whole Debian first, which a quick run has no time for.
         guard !run.isQuick else { return }
+        run.measure(.kvm) {
+            run.add(
+                try run.primitivesOfKVM().filter { IPCExperiment.mechanisms.contains($0.name) }, of: .kvm,
+                cpu: "neoverse-n1", software: ["linux", "debian-qemu", "qemu"])
+        }
         run.measure(.xen) {
             let rows = try run.primitivesOfXen()
             run.add(try XenTransfers.rows(of: rows), of: .xen, cpu: "neoverse-n1", software: ["xen", "linux", "qemu"])
@@ -61,7 +66,8 @@ struct IPCExperiment: Experiment {
     }
 
     private static let mechanisms: Set = [
-        "exit.hypercall", "exit.mmio", "event.machine-round-trip", "bound.doorbell", "bound.interrupt",
+        "exit.hypercall", "exit.mmio", "exit.gicd-read", "interrupt.self-ipi", "interrupt.timer", "interrupt.wfi",
+        "event.machine-round-trip", "bound.doorbell", "bound.interrupt",
     ]
 
     /// Gives the unit to a row of a program, which prints numbers alone.

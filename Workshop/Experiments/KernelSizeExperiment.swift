@@ -24,7 +24,7 @@ struct KernelSizeExperiment: Experiment {
 
     func measure(_ run: ExperimentRun) throws {
         run.measure(.entente) {
-            addLines(to: run)
+            try addLines(to: run)
             addSurface(to: run)
             try addText(to: run)
             try addPrivilegedInstructions(to: run)
@@ -39,14 +39,14 @@ struct KernelSizeExperiment: Experiment {
         run.add(name, .entente, [Double(value)], unit: unit, .count, software: ["entente"])
     }
 
-    private func addLines(to run: ExperimentRun) {
-        func lines(_ folder: String) -> Int {
-            SourceLines.count(in: run.workspace.root.appendingPathComponent(folder))
+    private func addLines(to run: ExperimentRun) throws {
+        func lines(_ folder: String) throws -> Int {
+            try SourceLines.count(in: run.workspace.root.appendingPathComponent(folder))
         }
-        count(run, "lines.kernel", lines("Kernel/Core") + lines("Kernel/AArch64"), "lines")
-        count(run, "lines.abi", lines("Kit/ABI"), "lines")
-        count(run, "lines.root", lines("Components/Root"), "lines")
-        count(run, "lines.monitor", lines("Components/Monitor") + lines("Machines/VirtualPlatform"), "lines")
+        count(run, "lines.kernel", try lines("Kernel/Core") + lines("Kernel/AArch64"), "lines")
+        count(run, "lines.abi", try lines("Kit/ABI"), "lines")
+        count(run, "lines.root", try lines("Components/Root"), "lines")
+        count(run, "lines.monitor", try lines("Components/Monitor") + lines("Machines/VirtualPlatform"), "lines")
     }
 
     private func addSurface(to run: ExperimentRun) {

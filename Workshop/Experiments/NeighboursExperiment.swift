@@ -7,7 +7,7 @@ struct NeighboursExperiment: Experiment {
     let name = "neighbours"
     let number: Int? = 9
     let title = "resources beside a hostile neighbour, and real time beside time-sharing (DROPS)"
-    let seconds = (quick: 30.0, whole: 600.0)
+    let seconds = (quick: 30.0, whole: 1600.0)
 
     /// The least share in percent that the victim must get where two machines have equal rights.
     private static let fairShare = 48.0
@@ -46,21 +46,27 @@ struct NeighboursExperiment: Experiment {
     }
 
     private func measureShares(_ run: ExperimentRun) {
-        let benchmark = NeighbourBenchmark(
-            workspace: run.workspace, rounds: run.isQuick ? 20 : 30, timeout: .seconds(1800))
         // A quick run has no time to boot the hosts of the other systems.
-        for subject in run.isQuick ? [.entente] : NeighbourBenchmark.subjects {
-            run.measure(subject) {
-                var times: [NeighbourCase: NeighbourCase.Times] = [:]
-                // The figures that were found before a failure are kept.
-                defer { addShares(times, of: subject, to: run) }
-                try benchmark.run(run.isQuick ? Self.quickCases : Self.cases, on: subject) { times[$0] = $1 }
-                if subject == .xen { run.noteXen() }
-                if subject == .kvm {
-                    run.note(version: try KVMHost.emulatorVersion(in: run.workspace), of: "debian-qemu")
+        let subjects = run.isQuick ? [.entente] : NeighbourBenchmark.subjects
+        var figures = NeighbourFigures()
+        // The subjects alternate, so that a change of the host meets all of them.
+        for turn in 0..<(run.isQuick ? 1 : 3) {
+            let benchmark = NeighbourBenchmark(
+                workspace: run.workspace, rounds: run.isQuick ? 20 : 30, phase: turn, timeout: .seconds(1800))
+            for subject in subjects {
+                run.measure(subject) {
+                    try benchmark.run(run.isQuick ? Self.quickCases : Self.cases, on: subject) {
+                        figures.add($1, of: $0, on: subject, turn: turn)
+                    }
+                    if subject == .xen { run.noteXen() }
+                    if subject == .kvm {
+                        run.note(version: try KVMHost.emulatorVersion(in: run.workspace), of: "debian-qemu")
+                    }
                 }
             }
         }
+        // The figures that were found before a failure are kept.
+        for subject in subjects { figures.addShares(of: subject, to: run) }
     }
 
     private static let quickCases = [
@@ -73,32 +79,6 @@ struct NeighboursExperiment: Experiment {
             NeighbourCase(work: .compute, attack: .disk), NeighbourCase(work: .read, attack: nil),
             NeighbourCase(work: .read, attack: .spin), NeighbourCase(work: .read, attack: .disk),
         ]
-
-    /// Adds the share that each victim got, which is its time alone divided by its time beside the attack.
-    private func addShares(
-        _ times: [NeighbourCase: NeighbourCase.Times], of subject: Subject, to run: ExperimentRun
-    ) {
-        for (work, alone, share, longest) in [
-            (NeighbourCase.Work.compute, "piece.alone", "share", "longest"),
-            (.read, "requests.alone", "share-of-disk", "longest-requests"),
-        ] {
-            let single = NeighbourCase(work: work, attack: nil)
-            guard let own = times[single].map(single.time) else { continue }
-            add(run, alone, subject, own / 1e6, unit: "ms")
-            for attack in NeighbourCase.Attack.allCases {
-                let key = NeighbourCase(work: work, attack: attack)
-                guard let found = times[key] else { continue }
-                add(run, "\(share).\(attack.rawValue)", subject, 100 * own / key.time(of: found), unit: "%")
-                add(run, "\(longest).\(attack.rawValue)", subject, found.longest / 1e6, unit: "ms")
-            }
-        }
-    }
-
-    private func add(_ run: ExperimentRun, _ name: String, _ subject: Subject, _ value: Double, unit: String) {
-        run.add(
-            name, subject, [value], unit: unit, .virtualTime, cpu: "neoverse-n1",
-            software: ReplicaFigures.software(of: subject))
-    }
 
     /// A loop of a period of a millisecond beside Linux under load, and a real-time thread in that Linux.
     private func measureRealTime(_ run: ExperimentRun) throws {

@@ -31,12 +31,12 @@ struct PortabilityExperiment: Experiment {
     func measure(_ run: ExperimentRun) throws {
         run.measure(.entente) {
             let root = run.workspace.root
-            func lines(_ folder: String, _ counts: (String) -> Bool) -> Int {
-                SourceLines.count(in: root.appendingPathComponent(folder)) { !counts("\(folder)/\($0)") }
+            func lines(_ folder: String, _ counts: (String) -> Bool) throws -> Int {
+                try SourceLines.count(in: root.appendingPathComponent(folder)) { !counts("\(folder)/\($0)") }
             }
-            func add(_ part: String, _ folders: [String]) {
-                let specific = folders.reduce(0) { $0 + lines($1, Self.isSpecific) }
-                let portable = folders.reduce(0) { $0 + lines($1) { !Self.isSpecific($0) } }
+            func add(_ part: String, _ folders: [String]) throws {
+                let specific = try folders.reduce(0) { $0 + (try lines($1, Self.isSpecific)) }
+                let portable = try folders.reduce(0) { $0 + (try lines($1) { !Self.isSpecific($0) }) }
                 for (name, value) in [("aarch64", specific), ("portable", portable)] {
                     run.add(
                         "\(part).lines.\(name)", .entente, [Double(value)], unit: "lines", .count,
@@ -46,8 +46,8 @@ struct PortabilityExperiment: Experiment {
                     "\(part).share.aarch64", .entente, [100 * Double(specific) / Double(specific + portable)],
                     unit: "%", .count, software: ["entente"])
             }
-            add("kernel", ["Kernel/Core", "Kernel/AArch64"])
-            add("user", Self.userFolders)
+            try add("kernel", ["Kernel/Core", "Kernel/AArch64"])
+            try add("user", Self.userFolders)
         }
     }
 

@@ -55,19 +55,25 @@ struct ReplicaFigures {
     }
 
     /// Adds the exits of a boot, and those for 1000 system calls, which are the difference of a run with a million of
-    /// them and one without.
+    /// them and one without. Xen counts none. A plugin counts those below Xen and below Entente.
     func addExits(on subject: Subject, to run: ExperimentRun) {
         guard let calls = runs(of: .calls, on: subject).last, let boot = runs(of: .boot, on: subject).last else {
             return
         }
-        func add(_ name: String, _ value: Double) {
-            run.add(
-                name, subject, [value], unit: "exits", .count, cpu: "neoverse-n1", software: Self.software(of: subject))
+        func add(_ suffix: String, boot: Double, calls: Double) {
+            for (name, value) in [("boot", boot), ("per-1000-getppid", (calls - boot) / 1000)] {
+                run.add(
+                    "exits.\(name)\(suffix)", subject, [value], unit: "exits", .count, cpu: "neoverse-n1",
+                    software: Self.software(of: subject))
+            }
         }
-        add("exits.boot", boot.exitCount)
-        add("exits.per-1000-getppid", (calls.exitCount - boot.exitCount) / 1000)
-        add("exits.boot.to-user-level", boot.userLevelExits)
-        add("exits.per-1000-getppid.to-user-level", (calls.userLevelExits - boot.userLevelExits) / 1000)
+        if !boot.exits.isEmpty {
+            add("", boot: boot.exitCount, calls: calls.exitCount)
+            add(".to-user-level", boot: boot.userLevelExits, calls: calls.userLevelExits)
+        }
+        if let ofBoot = boot.crossings, let ofCalls = calls.crossings {
+            add(".by-plugin", boot: Double(ofBoot), calls: Double(ofCalls))
+        }
     }
 
     static func software(of subject: Subject) -> [String] {
@@ -86,7 +92,7 @@ extension ReplicaRun {
 
     func cost(of task: String) -> Double? { tasks.first { $0.name == task }?.cost }
 
-    /// All exits. Entente's `monitor` counts a part of the others once more.
+    /// All exits, as the system counts them. Entente's `monitor` counts a part of the others once more.
     var exitCount: Double {
         exits["exits"] ?? exits.filter { $0.key != "monitor" }.reduce(0) { $0 + $1.value }
     }

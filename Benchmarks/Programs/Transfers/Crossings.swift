@@ -6,6 +6,8 @@ import Measuring
 private struct Comparison {
     /// The size from which on the second way has been no dearer than the first, or nil if it is dearer now.
     var begin: UInt64?
+    /// The first size at which the second way was no dearer although it had been at a smaller one.
+    var earliest: UInt64?
     /// True after the first way has been cheaper at some size.
     var wasDearer = false
 
@@ -14,6 +16,7 @@ private struct Comparison {
             (begin, wasDearer) = (nil, true)
         } else if begin == nil {
             begin = size
+            if wasDearer && earliest == nil { earliest = size }
         }
     }
 }
@@ -21,7 +24,8 @@ private struct Comparison {
 /// Prints `bench: cross.FIRST-SECOND BYTES` for each two ways of which the first is cheaper for little data and the
 /// second for much. The second is no dearer from this size on, at all sizes that were measured: multiples of 8 bytes
 /// up to 512, of 64 up to 8 KiB, and of 8 KiB up to 1 MiB. Beyond 8 KiB the ways with many messages are left out, and
-/// batches are left out at all sizes.
+/// batches are left out at all sizes. If the ways cross several times, `bench: cross.first.FIRST-SECOND BYTES` has the
+/// first size at which the second way is no dearer.
 func findCrossings(_ sender: inout Sender) {
     var comparisons = InlineArray<36, Comparison>(repeating: Comparison())
     var size: UInt64 = 8
@@ -47,13 +51,19 @@ func findCrossings(_ sender: inout Sender) {
             guard comparison.wasDearer, let begin = comparison.begin, let left = Mechanism(rawValue: first),
                 let right = Mechanism(rawValue: second)
             else { continue }
-            write("bench: cross.")
-            write(left.name)
-            write("-")
-            write(right.name)
-            write(" ")
-            write(decimal: begin)
-            write("\n")
+            report("cross.", left, right, begin)
+            if let earliest = comparison.earliest, earliest != begin { report("cross.first.", left, right, earliest) }
         }
     }
+}
+
+private func report(_ prefix: StaticString, _ first: Mechanism, _ second: Mechanism, _ size: UInt64) {
+    write("bench: ")
+    write(prefix)
+    write(first.name)
+    write("-")
+    write(second.name)
+    write(" ")
+    write(decimal: size)
+    write("\n")
 }

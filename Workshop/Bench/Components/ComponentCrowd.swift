@@ -2,13 +2,13 @@ import Foundation
 import SystemImage
 import Tool
 
-/// A board with components that do nothing but tell the time of their first instruction, with or without a Debian
-/// machine.
+/// A board with components that do nothing but tell the time of their first instruction, beside Debian
+/// machines.
 struct ComponentCrowd {
     let workspace: Workspace
     var count: Int
-    /// The machine's RAM, or nil for none.
-    var machineMemory: String?
+    /// The number of machines, each of which has 64 MiB of RAM.
+    var machines = 0
     var timeout = Duration.seconds(120)
 
     private static func name(_ number: Int) -> String { "bench\(number)" }
@@ -18,11 +18,12 @@ struct ComponentCrowd {
         let components = (1...count).map {
             "  \(Self.name($0)): {target: StartTime, priority: 31, budget: 100us, period: 1ms}"
         }
-        let machine = machineMemory.map { "machines: {debian: {guest: debian, memory: \($0)}}\n" } ?? ""
+        let machines = (0..<machines).map { "  debian\($0): {guest: debian, memory: 64MiB}\n" }
+        let section = machines.isEmpty ? "" : "machines:\n" + machines.joined()
         return """
             system: bench-components
             board: {cpu: neoverse-n1, cores: 1, memory: 1GiB}
-            \(machine)components:
+            \(section)components:
             \(components.joined(separator: "\n"))
 
             """

@@ -10,6 +10,9 @@ struct NeighbourBenchmark {
     /// The pieces of the victim's work. A reader performs a third of them, and so does a victim beside the console's
     /// output on Entente, for which the emulator needs long.
     var rounds = 30
+    /// Delays each victim's first piece by so many steps of 3.7 ms. Runs of one phase hardly differ, and those of
+    /// several show by how much the places of the schedulers' slices change a figure.
+    var phase = 0
     var timeout = Duration.seconds(900)
 
     static let subjects: [Subject] = [.entente, .kvm, .xen]
@@ -57,7 +60,7 @@ struct NeighbourBenchmark {
         let suffix = device.map { " \($0)" } ?? ""
         let isReader = key.work == .read
         let rounds = isReader || isShort ? (rounds + 2) / 3 : rounds
-        let victim = isReader ? "reader \(rounds)\(suffix)" : "victim \(rounds)"
+        let victim = isReader ? "reader \(rounds) \(phase)\(suffix)" : "victim \(rounds) \(phase)"
         let attacker = key.attack.map { attack in
             (key.attacker, attack.rawValue + (attack == .disk ? suffix : ""), attack == .disk)
         }

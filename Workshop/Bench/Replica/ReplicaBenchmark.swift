@@ -29,6 +29,9 @@ struct ReplicaBenchmark {
             }
         }
 
+        /// True if the exits of the machine are the purpose.
+        var countsExits: Bool { self == .calls || self == .boot }
+
         var processors: Int { if case .crew(let processors) = self { processors } else { 1 } }
     }
 
@@ -41,12 +44,9 @@ struct ReplicaBenchmark {
         work == .disk ? BootOptions(extraArguments: ["-icount", "shift=0,sleep=on", "-seed", "1"]) : .deterministic
     }
 
-    /// Returns true if a subject can do a kind of work. Xen counts no exits.
+    /// Returns true if a subject can do a kind of work. Nothing leaves the bare board.
     static func can(_ subject: Subject, do work: Work) -> Bool {
-        switch (subject, work) {
-        case (_, .crew), (_, .disk), (.entente, _), (.kvm, _): true
-        default: false
-        }
+        !work.countsExits || subject != .native
     }
 
     /// Runs a kind of work on a subject.
@@ -60,6 +60,8 @@ struct ReplicaBenchmark {
         let output = folder.appendingPathComponent("count")
         let plugin = try InstructionRecord.arguments(workspace: workspace, file: output)
         let (manifest, machine) = try described(for: work, phase: phase, in: folder)
+        // Below KVM, code of the host and its guest lie between each other.
+        let crossings = work.countsExits && subject != .kvm ? folder.appendingPathComponent("crossings") : nil
         var run = ReplicaRun()
         let title = "Running '\(work.argument)' (\(subject.rawValue))"
         switch subject {
@@ -78,11 +80,15 @@ struct ReplicaBenchmark {
                 disk: work == .disk ? "/dev/vda" : nil, directArguments: "\(work.argument) \(phase)")
             var board = XenBoard(workspace: workspace, cores: work.processors, arguments: plugin)
             if work == .disk { board.disk = try emptyDisk(in: folder) }
-            try Progress.step(title) {
-                _ = try board.run(script: "start guest\nshow guest\n", domains: [domain], timeout: timeout) {
+            if let crossings {
+                board.arguments += try CrossingRecord.arguments(workspace: workspace, file: crossings)
+            }
+            let places = try Progress.step(title) {
+                try board.run(script: "start guest\nshow guest\n", domains: [domain], timeout: timeout) {
                     run.hear($0)
                 }
             }
+            if let crossings { try run.count(CrossingRecord(file: crossings), places) }
         default:
             var options = options(for: work)
             options.disks = folder
@@ -91,10 +97,14 @@ struct ReplicaBenchmark {
                 ? try PreparedBoot(bare: machine, of: manifest, workspace: workspace, options: options)
                 : try PreparedBoot(manifest, workspace: workspace, options: options)
             boot.arguments += plugin
+            if let crossings { boot.arguments += try CrossingRecord.arguments(workspace: workspace, file: crossings) }
             try Progress.step(title) {
                 let session = try boot.start(workspace: workspace)
                 defer { session.end() }
                 try listen(to: session, isBare: subject == .native) { run.hear($0) }
+            }
+            if let crossings {
+                run.crossings = try CrossingRecord(file: crossings).exits(to: BoardPart.image(of: boot))
             }
         }
         try run.count(InstructionRecord(file: output))

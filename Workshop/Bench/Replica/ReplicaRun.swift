@@ -17,6 +17,8 @@ struct ReplicaRun {
     private(set) var tasks: [Task] = []
     /// How often the machine's virtual processors left it, by the kinds of the system that counted.
     private(set) var exits: [String: Double] = [:]
+    /// How often execution went from the machine's RAM to the hypervisor, if a plugin has counted it.
+    var crossings: UInt64?
 
     mutating func hear(_ line: String) {
         if let start = line.firstRange(of: "task: ")?.upperBound, let name = line[start...].split(separator: " ").first
@@ -38,6 +40,14 @@ struct ReplicaRun {
         case .exits(_, let values): exits = values
         default: break
         }
+    }
+
+    /// Takes the exits of Xen's guest.
+    mutating func count(_ record: CrossingRecord, _ places: XenRun) throws {
+        guard !places.hypervisor.isEmpty, !places.firstDomain.isEmpty else {
+            throw Failure("Xen does not say where it and its first domain lie in RAM")
+        }
+        crossings = record.exits(to: places.hypervisor, except: [places.firstDomain])
     }
 
     /// Takes the instructions of each task from the plugin's marks.

@@ -17,6 +17,12 @@ struct BoardPart {
     /// The offset in RAM at which QEMU loads the kernel, with the image behind it.
     private static let imageOffset: UInt64 = 2 << 20
 
+    /// Returns where the kernel and all programs of a system lie, in bytes from the start of RAM.
+    static func image(of boot: PreparedBoot) throws -> Range<UInt64> {
+        let size = try boot.files.image.resourceValues(forKeys: [.fileSizeKey]).fileSize
+        return imageOffset..<imageOffset + UInt64(size ?? 0)
+    }
+
     /// Finds the kernel and the programs of a system in its image.
     static func all(in boot: PreparedBoot) throws -> [BoardPart] {
         let image = try Data(contentsOf: boot.files.image)
