@@ -7,6 +7,7 @@ enum system_call {
     SYS_io_setup = 0,
     SYS_io_submit = 2,
     SYS_io_getevents = 4,
+    SYS_eventfd2 = 19,
     SYS_ioctl = 29,
     SYS_openat = 56,
     SYS_close = 57,
@@ -23,6 +24,7 @@ enum system_call {
     SYS_sched_setscheduler = 119,
     SYS_sched_setaffinity = 122,
     SYS_sched_yield = 124,
+    SYS_kill = 129,
     SYS_reboot = 142,
     SYS_prctl = 167,
     SYS_getpid = 172,
@@ -37,6 +39,7 @@ enum system_call {
 };
 
 enum {
+    SIGKILL = 9,
     SIGCHLD = 17,
     WNOHANG = 1,
     CLONE_VM = 0x100,
@@ -47,6 +50,7 @@ enum {
     PROT_READ_WRITE = 3,
     MAP_SHARED = 1,
     MAP_PRIVATE_ANONYMOUS = 0x22,
+    MADV_DONTNEED = 4,
     MADV_NOHUGEPAGE = 15,
     CLOCK_MONOTONIC = 1,
     TIMER_ABSTIME = 1,

@@ -58,6 +58,17 @@ import Testing
         #expect(lines.longest == ["one": 5301, "two": 1_005_301])
     }
 
+    /// Each operation of the small monitor belongs to the marks around it.
+    @Test func anOperationOfKVMHasItsMarks() throws {
+        let operations = KVMPrimitives.operations.map { (name: $0, value: 100.0) }
+        let spans = operations.indices.map { UInt64(1000 * ($0 + 1)) }
+        let rows = try KVMPrimitives.rows(of: operations, spans: spans)
+        #expect(
+            rows.first == BenchRow("kvm.event.round-trip", 10) && rows.last == BenchRow("kvm.interrupt.inject", 110))
+        #expect(throws: Failure.self) { try KVMPrimitives.rows(of: operations, spans: Array(spans.dropLast())) }
+        #expect(throws: Failure.self) { try KVMPrimitives.rows(of: operations.reversed(), spans: spans) }
+    }
+
     @Test func theHostsKernelHasAPlaceInRAM() {
         #expect(KVMRequests.code(in: "  40210000-4143ffff : Kernel code") == 0x21_0000..<0x144_0000)
         for line in ["  00000000-00000000 : Kernel code", "  40210000-4143ffff : Kernel data", "Kernel code"] {

@@ -44,8 +44,14 @@ struct BindingExperiment: Experiment {
             let comparisons = BindingExperiment.comparisons(of: rows)
             run.add(comparisons.flatMap(\.rows), of: .entente, cpu: "cortex-a57")
         }
-        // Xen boots a whole Debian first, which a quick run has no time for.
+        // Each of the others boots a whole Debian first, which a quick run has no time for.
         guard !run.isQuick else { return }
+        run.measure(.kvm) {
+            let comparisons = try BindingExperiment.comparisonsOfKVM(run.primitivesOfKVM())
+            run.add(
+                comparisons.flatMap(\.rows), of: .kvm,
+                cpu: "neoverse-n1", software: ReplicaFigures.software(of: .kvm))
+        }
         run.measure(.xen) {
             let rows = try XenTransfers.rows(of: run.primitivesOfXen())
             run.add(
@@ -62,6 +68,22 @@ struct BindingExperiment: Experiment {
                 "grant.\(size)", in: rows, checked: ["grant.map-unmap.\(size)"], bound: "grant.mapped.\(size)",
                 bind: ["grant.map-unmap.\(size)"])
         }
+    }
+
+    /// A doorbell that KVM turns into an event, against one that ends in the monitor, which signals. A page that is lent
+    /// for each use, against a copy into memory that the machine has. The prices of the bindings have their ends in
+    /// them, because both were measured together.
+    static func comparisonsOfKVM(_ rows: [BenchRow]) throws -> [Payback] {
+        let found = [
+            Payback(
+                "doorbell", in: rows, checked: ["kvm.event.by-monitor"], bound: "kvm.event.send",
+                bind: ["kvm.event.bind"]),
+            Payback(
+                "window.4096", in: rows, checked: ["kvm.memory.lend"], bound: "kvm.copy.alone.4096",
+                bind: ["kvm.memory.lend"]),
+        ].compactMap { $0 }
+        guard found.count == 2 else { throw Failure("not all operations of KVM were counted") }
+        return found
     }
 
     /// The kinds of bindings, by the rows of the programs `Bindings` and `Transfers`.

@@ -44,6 +44,15 @@ struct TasksExperiment: Experiment {
         (task: "lend-page", row: "xen.grant.map-unmap.1.Xen"), (task: "move-4KiB", row: "xen.grant.copy.1.Xen"),
     ]
 
+    /// A task, as one row of KVM's primitives. A monitor is a process, so that its system call is part of the task.
+    private static let kvm = [
+        (task: "send-event", row: "kvm.event.send"), (task: "wake-by-event", row: "kvm.event.round-trip"),
+        (task: "page-fault-with-page", row: "kvm.fault.page-in"),
+        (task: "deliver-interrupt", row: "kvm.interrupt.inject"), (task: "lend-page", row: "kvm.memory.lend"),
+        (task: "revoke-page", row: "kvm.memory.revoke"), (task: "move-4KiB", row: "kvm.copy.4096"),
+        (task: "switch-domains", row: "kvm.switch"),
+    ]
+
     func measure(_ run: ExperimentRun) throws {
         run.measure(.entente) {
             let rows = try run.primitives() + run.transfers()
@@ -59,17 +68,22 @@ struct TasksExperiment: Experiment {
                 "task.start-machine", .entente, [try startOfMachine(run).rounded()], cpu: "neoverse-n1",
                 software: ["entente", "qemu"])
         }
-        // Xen boots a whole Debian first, which a quick run has no time for.
+        // Each of the others boots a whole Debian first, which a quick run has no time for.
         guard !run.isQuick else { return }
-        run.measure(.xen) {
-            let rows = try run.primitivesOfXen()
-            for (task, row) in Self.xen {
-                guard let value = rows.first(where: { $0.name == row })?.value else {
-                    throw Failure("no row \(row) was measured")
-                }
-                run.add(
-                    "task.\(task)", .xen, [value.rounded()], cpu: "neoverse-n1", software: ["xen", "linux", "qemu"])
+        run.measure(.kvm) { try add(Self.kvm, in: run.primitivesOfKVM(), of: .kvm, to: run) }
+        run.measure(.xen) { try add(Self.xen, in: run.primitivesOfXen(), of: .xen, to: run) }
+    }
+
+    private func add(
+        _ tasks: [(task: String, row: String)], in rows: [BenchRow], of subject: Subject, to run: ExperimentRun
+    ) throws {
+        for (task, row) in tasks {
+            guard let value = rows.first(where: { $0.name == row })?.value else {
+                throw Failure("no row \(row) was measured")
             }
+            run.add(
+                "task.\(task)", subject, [value.rounded()], cpu: "neoverse-n1",
+                software: ReplicaFigures.software(of: subject))
         }
     }
 
