@@ -70,9 +70,9 @@ struct BindingExperiment: Experiment {
         }
     }
 
-    /// A doorbell that KVM turns into an event, against one that ends in the monitor, which signals. A page that is lent
-    /// for each use, against a copy into memory that the machine has. The prices of the bindings have their ends in
-    /// them, because both were measured together.
+    /// A doorbell that KVM turns into an event, against one that ends in the monitor, which signals. A page that is
+    /// lent for each use, against a copy into memory that the machine has. The prices of the bindings have their ends
+    /// in them, because both were measured together.
     static func comparisonsOfKVM(_ rows: [BenchRow]) throws -> [Payback] {
         let found = [
             Payback(

@@ -64,7 +64,7 @@ struct KVMPrimitives {
         }
         var host = KVMHost(
             workspace: workspace, guests: [try KVMGuest(Self.guest, like: machine, workspace: workspace)],
-            script: "begin \(Self.guest)\nawait \(Self.guest)\n\(Self.program)")
+            script: "begin \(Self.guest)\nawait \(Self.guest)\ntimeout -s KILL 100 \(Self.program)")
         // The guest has no operating system, and cannot turn itself off.
         host.reaction = ("bench: end", "finish $1")
         host.files["bin/\(Self.program)"] = try LinuxWorkload(
