@@ -8,7 +8,7 @@
      fault.page-in      the first touch of a page that its owner has already
      interrupt.inject   an interrupt of a processor that does not run, and on which it is pending already
      memory.revoke      a page of the guest taken away
-     memory.lend        a page given to another machine and taken back
+     memory.lend        a page given to another machine, which reads a word of it and leaves, and taken back
      switch             an exit to this process, and the entry of another machine
      copy.4096          an exit to this process, a copy to another machine's memory, and the way back
      copy.alone.4096    the copy alone
@@ -35,6 +35,7 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size);
      guest_touch    stores to x1 pages from x0 on, then leaves
      guest_leave    leaves by a store to x2, over and over
      guest_ring     stores x1 times to x0, then leaves
+     guest_read     reads a word at x0, then leaves, over and over
      guest_answer   prepares the interrupt controller (its distributor is x0), leaves once, and answers each interrupt
                     by a store to x3. It sleeps with interrupts masked, which ends at an interrupt all the same. */
 __asm__(".pushsection .rodata\n"
@@ -52,6 +53,10 @@ __asm__(".pushsection .rodata\n"
         "   subs    x1, x1, #1\n"
         "   b.ne    guest_ring\n"
         "   b       guest_leave\n"
+        "guest_read:\n"
+        "   ldr     w4, [x0]\n"
+        "   str     wzr, [x2]\n"
+        "   b       guest_read\n"
         "guest_answer:\n"
         "   mov     w4, #0x12\n"            /* GICD_CTLR: affinity routing, group 1. */
         "   str     w4, [x0]\n"
@@ -77,7 +82,7 @@ __asm__(".pushsection .rodata\n"
         "   b       1b\n"
         "guest_end:\n"
         ".popsection\n");
-extern const char guest_touch[], guest_leave[], guest_ring[], guest_answer[], guest_end[];
+extern const char guest_touch[], guest_leave[], guest_ring[], guest_read[], guest_answer[], guest_end[];
 
 struct machine {
     long file, processor;
@@ -224,10 +229,12 @@ static void measure_memory(const struct machine *machine, const struct machine *
         run(machine);
     }
     end("fault.page-in ", PAGES - 1);
+    prepare(other, guest_read, LENT, 0);
     for (int i = -WARM_UP; i < TURNS; i++) {
         if (i == 0)
             mark_begin();
         set_region(other, 1, LENT, PAGE, machine->memory + PAGE);
+        run(other);
         set_region(other, 1, LENT, 0, machine->memory + PAGE);
     }
     end("memory.lend ", TURNS);

@@ -2,7 +2,12 @@
    priority, with its memory locked, sleeps until each multiple of a period and a half. Prints the same lines as
    Components/Control.
 
-   Arguments: the period in microseconds, and the number of periods. Runs as process 1. */
+   Arguments: the period in microseconds, the number of periods, and a word:
+     load-stay    beside a load; this process 1 stays, for other measurements
+     load-off     beside a load; turns the machine off behind it
+     alone        without a load; ends
+     alone-off    without a load; turns the machine off behind it
+   The single argument `load` starts the load alone. */
 #include "histogram.h"
 #include "linux.h"
 #include "load.h"
@@ -16,6 +21,13 @@ static uint64_t parse_number(const char *text)
     while (*text >= '0' && *text <= '9')
         number = number * 10 + (uint64_t)(*text++ - '0');
     return number;
+}
+
+static int is_equal(const char *a, const char *b)
+{
+    while (*a != 0 && *a == *b)
+        a++, b++;
+    return *a == *b;
 }
 
 static uint64_t counter_in_nanoseconds(void)
@@ -97,14 +109,22 @@ __attribute__((used, noreturn)) static void run_realtime(long *stack)
 {
     long argument_count = stack[0];
     char **arguments = (char **)(stack + 1);
+    int is_load = argument_count == 2 && is_equal(arguments[1], "load");
     /* This is a process of the load. */
-    if (argument_count != 3)
+    if (argument_count != 4 && !is_load)
         exit_process(0);
     write_text("realtime: begins\n");
-    start_load(arguments[0]);
-    become_urgent();
-    report(measure(parse_number(arguments[1]) * 1000, parse_number(arguments[2])));
-    /* The load continues, for other measurements; the end of process 1 would be a panic. */
+    if (is_load || arguments[3][0] == 'l')
+        start_load(arguments[0]);
+    if (!is_load) {
+        become_urgent();
+        report(measure(parse_number(arguments[1]) * 1000, parse_number(arguments[2])));
+        if (is_equal(arguments[3], "alone"))
+            exit_process(0);
+        if (!is_equal(arguments[3], "load-stay"))
+            power_off();
+    }
+    /* The load continues; the end of process 1 would be a panic. */
     for (;;)
         system_call6(SYS_wait4, -1, 0, 0, 0, 0, 0);
 }

@@ -29,6 +29,7 @@ import Testing
             "Workshop",
             [
                 "Support", "Checks", "Results", "Bench", "Bench/Requests", "Bench/Machines", "Bench/KVM", "Bench/Xen",
+                "Bench/Realtime",
                 "Bench/Fio", "Bench/DebianBoot", "Bench/Snapshots", "Bench/Replica", "Bench/Services",
                 "Bench/Components", "Bench/Transfers", "Bench/Faults", "Bench/Neighbours", "Experiments", "Page",
                 "Mutants", "Testing",

@@ -31,8 +31,9 @@ import Testing
         var primitives = XenTransfers.names.flatMap { name, _ in
             [BenchRow("xen.\(name)", 9000.04), BenchRow("xen.\(name).Xen", 8000), BenchRow("xen.\(name).dom0", 1000)]
         }
+        primitives += [BenchRow("xen.grant.page", 700), BenchRow("xen.grant.end", 300)]
         let rows = try XenTransfers.rows(of: primitives)
-        #expect(rows.count == 2 * XenTransfers.names.count)
+        #expect(rows.count == 2 * XenTransfers.names.count + 2 && rows.contains(BenchRow("grant.end", 300)))
         #expect(rows.contains(BenchRow("grant.copy.65536", 9000)))
         #expect(rows.contains(BenchRow("grant.copy.65536.hypervisor", 8000)))
         primitives.removeAll { $0.name == "xen.grant.copy.16.Xen" }

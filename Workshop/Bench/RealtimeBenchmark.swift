@@ -22,6 +22,17 @@ struct RealtimeBenchmark {
         var neighbours: NeighbourReport?
     }
 
+    /// The period in microseconds.
+    static let microseconds = 1000
+
+    /// The program with the load and the real-time thread.
+    static func program(in workspace: Workspace) -> LinuxWorkload {
+        LinuxWorkload(workspace: workspace, name: "realtime", parts: ["load", "output"])
+    }
+
+    /// Returns the options by which a tick of the counter is one instruction.
+    static func counter(of cpu: String) -> [String] { ["-global", "\(cpu)-arm-cpu.cntfrq=1000000000"] }
+
     /// Returns the system with the load in its machine.
     ///
     /// - Parameter loopPeriods: the number of periods that the loop measures, from its own start on.
@@ -29,20 +40,17 @@ struct RealtimeBenchmark {
         let file = workspace.root.appendingPathComponent("examples/realtime/system.yaml")
         var manifest = try Manifest.load(path: file.path)
         guard let described = manifest.machines.first else { throw Failure("\(file.path) describes no machine") }
-        let program = LinuxWorkload(workspace: workspace, name: "realtime", parts: ["load", "output"])
-        var machine = try program.added(to: described)
-        let microseconds = 1000
-        machine.commandLine += " quiet kpti=off rdinit=/realtime -- \(microseconds) \(periods)"
+        var machine = try Self.program(in: workspace).added(to: described)
+        machine.commandLine += " quiet kpti=off rdinit=/realtime -- \(Self.microseconds) \(periods) load-stay"
         manifest.replace(machine)
-        manifest.setArguments([UInt64(microseconds), UInt64(loopPeriods)], of: Self.loop)
+        manifest.setArguments([UInt64(Self.microseconds), UInt64(loopPeriods)], of: Self.loop)
         manifest.name = "bench-realtime"
         return (manifest, machine)
     }
 
     /// Returns options under which time follows the instructions, and a tick of the counter is one instruction.
     private func options(_ board: BoardDescription) -> BootOptions {
-        let counter = "\(board.cpu)-arm-cpu.cntfrq=1000000000"
-        return BootOptions(countsInstructions: true, extraArguments: ["-global", counter])
+        BootOptions(countsInstructions: true, extraArguments: Self.counter(of: board.cpu))
     }
 
     /// Prepares the system, or its machine alone on the bare emulator.

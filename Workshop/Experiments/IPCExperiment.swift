@@ -47,6 +47,9 @@ struct IPCExperiment: Experiment {
             run.add(rows.filter { IPCExperiment.mechanisms.contains($0.name) }, of: .entente, cpu: cpu)
         }
         run.measure(.native) {
+            let own = try BenchSystem(workspace: run.workspace, path: "primitives/1-exits.yaml")
+                .bareRows(timeout: .seconds(300))
+            run.add(own, of: .native, cpu: cpu, software: ["entente", "qemu"])
             let rows = try LinuxTransfers(workspace: run.workspace).rows(timeout: .seconds(600))
             run.add(
                 rows + IPCExperiment.crossings(in: rows, of: ["pipe", "socket", "memory"]), of: .native, cpu: cpu,

@@ -83,11 +83,11 @@ struct NeighboursExperiment: Experiment {
     /// A loop of a period of a millisecond beside Linux under load, and a real-time thread in that Linux.
     private func measureRealTime(_ run: ExperimentRun) throws {
         let benchmark = RealtimeBenchmark(workspace: run.workspace, periods: run.isQuick ? 200 : 5000)
-        func add(_ name: String, _ subject: Subject, _ report: LatencyReport) throws {
+        func add(_ name: String, _ subject: Subject, _ report: LatencyReport, cpu: String = "cortex-a57") throws {
             for part in ["p50", "p99", "max"] {
                 guard let value = report.figures[part] else { throw Failure("no latency of the \(name) was measured") }
                 run.add(
-                    "latency.\(name).\(part)", subject, [value], unit: "ns", .virtualTime, cpu: "cortex-a57",
+                    "latency.\(name).\(part)", subject, [value], unit: "ns", .virtualTime, cpu: cpu,
                     software: ReplicaFigures.software(of: subject))
             }
         }
@@ -97,6 +97,15 @@ struct NeighboursExperiment: Experiment {
             try add("thread", .entente, result.linux)
         }
         run.measure(.native) { try add("thread", .native, benchmark.runBare(timeout: .seconds(1800))) }
+        // A quick run has no time to boot the hosts of the other systems.
+        guard !run.isQuick else { return }
+        let peers = RealtimePeers(workspace: run.workspace, periods: benchmark.periods)
+        for (subject, cpu) in [(Subject.kvm, KVMBoard.cpu), (.xen, XenBoard.cpu)] {
+            run.measure(subject) {
+                try add("control", subject, peers.report(on: subject, .besideLoad), cpu: cpu)
+                try add("thread", subject, peers.report(on: subject, .withLoad), cpu: cpu)
+            }
+        }
     }
 
     /// The loop on a core of its own, with hostile components on three others.

@@ -35,11 +35,21 @@ struct PageTable {
         return Figure.text(figure.value) + (spread ?? "") + (figure.origin == .quoted ? " *q*" : "")
     }
 
+    /// Returns the CPU model of the figures, or that of each subject if they differ, or nil if there is none.
+    private func processors(of measured: [Figure]) -> String? {
+        func models(_ subject: Subject) -> [String] {
+            Set(measured.filter { $0.subject == subject }.compactMap(\.cpu)).sorted()
+        }
+        let subjects = Subject.allCases.filter { !models($0).isEmpty }
+        guard let first = subjects.first else { return nil }
+        if subjects.allSatisfy({ models($0) == models(first) }) { return models(first).joined(separator: " or ") }
+        return subjects.map { "\($0.title) on \(models($0).joined(separator: " or "))" }.joined(separator: ", ")
+    }
+
     /// Says what the numbers are, which of them were measured in this run, and with what.
     var caption: String {
         let measured = figures.filter { $0.origin == .measured }
         let measures = Set(figures.map(\.measure)).sorted { $0.rawValue < $1.rawValue }.compactMap(\.sentence)
-        let processors = Set(measured.compactMap(\.cpu)).sorted()
         let names = Set(measured.flatMap { $0.software ?? [] }).sorted()
         let versions = names.map { name in software[name].map { "\(name) \($0)" } ?? name }
         var sentences = (commonUnit.map { ["In \($0)."] } ?? []) + measures
@@ -53,7 +63,7 @@ struct PageTable {
         if figures.contains(where: { $0.samples != nil }) {
             sentences.append("Medians of several runs, with the least and the greatest value.")
         }
-        if !processors.isEmpty { sentences.append("CPU model: \(processors.joined(separator: ", ")).") }
+        if let processors = processors(of: measured) { sentences.append("CPU model: \(processors).") }
         if !versions.isEmpty { sentences.append("With \(versions.joined(separator: ", ")).") }
         return "*" + sentences.joined(separator: " ").replacing("*q*", with: "q") + "*"
     }

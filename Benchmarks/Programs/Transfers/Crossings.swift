@@ -6,7 +6,7 @@ import Measuring
 private struct Comparison {
     /// The size from which on the second way has been no dearer than the first, or nil if it is dearer now.
     var begin: UInt64?
-    /// The first size at which the second way was no dearer although it had been at a smaller one.
+    /// The first size at which the second way was no dearer although it had been dearer at a smaller one.
     var earliest: UInt64?
     /// True after the first way has been cheaper at some size.
     var wasDearer = false

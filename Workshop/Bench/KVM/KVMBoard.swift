@@ -101,6 +101,7 @@ struct KVMBoard {
     }
 
     private static let name = "host"
+    static let cpu = "neoverse-n1"
 
     /// Returns the board and the machine that is the host.
     ///
@@ -111,7 +112,7 @@ struct KVMBoard {
         let disks = disk.map { _ in ", disks: {data: {whole: true, board-disk: plain}}" } ?? ""
         let text = """
             system: bench-kvm
-            board: {cpu: neoverse-n1, cores: \(cores), memory: \(memory + 512)MiB\(boardDisks)}
+            board: {cpu: \(Self.cpu), cores: \(cores), memory: \(memory + 512)MiB\(boardDisks)}
             machines:
               \(Self.name): {guest: debian, memory: \(memory)MiB, cpus: \(cores), command-line: "\(Self.commandLine)"\(disks)}
 

@@ -19,8 +19,10 @@ struct BoardPart {
 
     /// Returns where the kernel and all programs of a system lie, in bytes from the start of RAM.
     static func image(of boot: PreparedBoot) throws -> Range<UInt64> {
-        let size = try boot.files.image.resourceValues(forKeys: [.fileSizeKey]).fileSize
-        return imageOffset..<imageOffset + UInt64(size ?? 0)
+        guard let size = try boot.files.image.resourceValues(forKeys: [.fileSizeKey]).fileSize, size > 0 else {
+            throw Failure("the image \(boot.files.image.path) is empty")
+        }
+        return imageOffset..<imageOffset + UInt64(size)
     }
 
     /// Finds the kernel and the programs of a system in its image.

@@ -13,17 +13,22 @@ enum XenTransfers {
     ]
 
     /// Returns the instructions of the whole board for each operation, and of them those of Xen alone as
-    /// `NAME.hypervisor`.
+    /// `NAME.hypervisor`. For `grant.page` and `grant.end`, of a program in a domain, Xen alone is not known.
     ///
     /// - Throws: a `Failure` that names a row that is missing.
     static func rows(of primitives: [BenchRow]) throws -> [BenchRow] {
-        try names.flatMap { own, name in
-            try [("", ""), (".Xen", ".hypervisor")].map { part, title in
-                guard let row = primitives.first(where: { $0.name == "xen.\(own)\(part)" }) else {
-                    throw Failure("no row xen.\(own)\(part) was measured")
-                }
-                return BenchRow(name + title, (row.value * 10).rounded() / 10)
+        func value(_ name: String) throws -> Double {
+            guard let row = primitives.first(where: { $0.name == name }) else {
+                throw Failure("no row \(name) was measured")
             }
+            return (row.value * 10).rounded() / 10
         }
+        let offers = try ["grant.page", "grant.end"].map { BenchRow($0, try value("xen.\($0)")) }
+        return try offers
+            + names.flatMap { own, name in
+                try [("", ""), (".Xen", ".hypervisor")].map { part, title in
+                    BenchRow(name + title, try value("xen.\(own)\(part)"))
+                }
+            }
     }
 }
