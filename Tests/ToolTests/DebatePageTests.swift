@@ -22,10 +22,10 @@ import Testing
 
     private func figure(
         _ name: String, _ subject: Subject, _ value: Double, unit: String = "instructions",
-        origin: Figure.Origin = .measured, software: [String]? = nil
+        origin: Figure.Origin = .measured, cpu: String? = nil, software: [String]? = nil
     ) -> Figure {
         Figure(
-            name: name, subject: subject, value: value, unit: unit, measure: .instructions, origin: origin,
+            name: name, subject: subject, value: value, unit: unit, measure: .instructions, origin: origin, cpu: cpu,
             software: software)
     }
 
@@ -68,6 +68,15 @@ import Testing
                 *In instructions. Measured in this run, except those marked q, which are quoted. With qemu 7.2.*
                 """)
         #expect(PageTable(figures: [], labels: [:], software: [:]).markdown.contains("not been measured"))
+    }
+
+    /// A reader must know which column was measured on which model.
+    @Test func captionsTellTheModelOfEachSubject() {
+        var figures = [figure("a", .kvm, 1, cpu: "new"), figure("a", .xen, 2, cpu: "new")]
+        func caption() -> String { PageTable(figures: figures, labels: [:], software: [:]).caption }
+        #expect(caption().contains("CPU model: new."))
+        figures += [figure("a", .entente, 3, cpu: "old"), figure("a", .seL4, 3, origin: .quoted)]
+        #expect(caption().contains("CPU model: new (KVM, Xen), old (Entente)."))
     }
 
     @Test func figuresOfTwoDimensionsBecomeAGrid() {

@@ -35,15 +35,15 @@ struct PageTable {
         return Figure.text(figure.value) + (spread ?? "") + (figure.origin == .quoted ? " *q*" : "")
     }
 
-    /// Returns the CPU model of the figures, or that of each subject if they differ, or nil if there is none.
+    /// Returns the CPU model of the figures, or each model with its subjects if there are several, or nil if there is
+    /// none.
     private func processors(of measured: [Figure]) -> String? {
-        func models(_ subject: Subject) -> [String] {
-            Set(measured.filter { $0.subject == subject }.compactMap(\.cpu)).sorted()
-        }
-        let subjects = Subject.allCases.filter { !models($0).isEmpty }
-        guard let first = subjects.first else { return nil }
-        if subjects.allSatisfy({ models($0) == models(first) }) { return models(first).joined(separator: " or ") }
-        return subjects.map { "\($0.title) on \(models($0).joined(separator: " or "))" }.joined(separator: ", ")
+        let models = Set(measured.compactMap(\.cpu)).sorted()
+        guard models.count > 1 else { return models.first }
+        return models.map { model in
+            let subjects = Set(measured.filter { $0.cpu == model }.map(\.subject))
+            return "\(model) (\(Subject.allCases.filter(subjects.contains).map(\.title).joined(separator: ", ")))"
+        }.joined(separator: ", ")
     }
 
     /// Says what the numbers are, which of them were measured in this run, and with what.
