@@ -7,7 +7,7 @@ struct LiabilityExperiment: Experiment {
     let name = "liability"
     let number: Int? = 7
     let title = "liability inversion: who stands still if a server is killed, hung or slowed"
-    let seconds = (quick: 45.0, whole: 250.0)
+    let seconds = (quick: 45.0, whole: 230.0)
 
     let hypotheses = [
         Hypothesis(

@@ -7,7 +7,7 @@ struct NeighboursExperiment: Experiment {
     let name = "neighbours"
     let number: Int? = 9
     let title = "resources beside a hostile neighbour, and real time beside time-sharing (DROPS)"
-    let seconds = (quick: 30.0, whole: 1600.0)
+    let seconds = (quick: 30.0, whole: 1850.0)
 
     /// The least share in percent that the victim must get where two machines have equal rights.
     private static let fairShare = 48.0
