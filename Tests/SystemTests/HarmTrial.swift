@@ -14,6 +14,9 @@ struct HarmTrial {
     /// The harm that was observed: `VICTIM EFFECT OFFENDER`.
     private(set) var seen: Set<String> = []
     var surprises: [String] = []
+    /// Harm, as in `seen`, that the analysis foresees and the test does not expect. A busy host may be the cause if it
+    /// is seen once.
+    var unexpected: Set<String> = []
     /// The hash of the plan of the unchanged manifest, from which the predictions come, too.
     private let plan: String
     private static let commit = HarmEvidence.commit(Workspace(root: Repository.root))
