@@ -12,11 +12,7 @@
 
    The count is exact as long as one thread of the host executes all cores, as it does under -icount. */
 #include "../Entries/plugin.h"
-
-#include <fcntl.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "../Entries/record.h"
 
 enum { PART_SIZE = 2 << 20, PART_COUNT = 1024, MAXIMUM_CORES = 8 };
 
@@ -56,16 +52,7 @@ static void instrument(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
 PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
     (void)info;
-    for (int i = 0; i < argc; i++) {
-        if (strncmp(argv[i], "output=", 7) != 0)
-            continue;
-        int file = open(argv[i] + 7, O_RDWR | O_CREAT | O_TRUNC, 0644);
-        if (file < 0 || ftruncate(file, sizeof *record) != 0)
-            return -1;
-        void *place = mmap(NULL, sizeof *record, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-        if (place != MAP_FAILED)
-            record = place;
-    }
+    record = map_record(argc, argv, sizeof *record);
     if (record == NULL)
         return -1;
     qemu_plugin_register_vcpu_tb_trans_cb(id, instrument);

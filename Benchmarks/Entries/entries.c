@@ -16,11 +16,11 @@
    kernel by its position in the board's RAM, because machines use the same virtual addresses: QEMU's boot code runs
    first, at the start of RAM, and the kernel's first instruction follows. */
 #include "plugin.h"
+#include "record.h"
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 /* The longest turn of a spin loop. */
@@ -303,20 +303,15 @@ static void mark_beginnings(void)
 
 PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
-    int file = -1;
     has_several_cores = info->system.maximum_cores > 1;
     for (int i = 0; i < argc; i++) {
         if (strncmp(argv[i], "functions=", 10) == 0 && read_functions(argv[i] + 10) != 0)
             return -1;
         if (strncmp(argv[i], "vectors=", 8) == 0)
             vectors = strtoull(argv[i] + 8, NULL, 0);
-        if (strncmp(argv[i], "output=", 7) == 0)
-            file = open(argv[i] + 7, O_RDWR | O_CREAT | O_TRUNC, 0644);
     }
-    if (function_count == 0 || file < 0 || ftruncate(file, sizeof *output) != 0)
-        return -1;
-    output = mmap(NULL, sizeof *output, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    if (output == MAP_FAILED)
+    output = map_record(argc, argv, sizeof *output);
+    if (function_count == 0 || output == NULL)
         return -1;
     for (int i = 0; i < MAXIMUM_CORES; i++)
         cores[i].record = &output->cores[i];

@@ -4,7 +4,6 @@
 #include "output.h"
 
 enum {
-    SYS_kill = 129,
     SYS_ptrace = 117,
     PTRACE_TRACEME = 0,
     PTRACE_CONT = 7,
@@ -15,7 +14,6 @@ enum {
     NT_ARM_HW_BREAK = 0x402,
     NT_ARM_HW_WATCH = 0x403,
     SIGTRAP = 5,
-    SIGKILL = 9,
     SIGSTOP = 19,
     STEPS = 2000,
 };

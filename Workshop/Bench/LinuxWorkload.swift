@@ -39,7 +39,7 @@ struct LinuxWorkload {
         return try Data(contentsOf: program)
     }
 
-    private static let compilerArguments = [
+    static let compilerArguments = [
         "--target=aarch64-linux-gnu", "-O2", "-ffreestanding", "-fno-builtin", "-nostdlibinc", "-fno-stack-protector",
         "-fno-pic", "-mno-outline-atomics",
     ]
