@@ -86,7 +86,7 @@ extern const char guest_touch[], guest_leave[], guest_ring[], guest_read[], gues
 
 struct machine {
     long file, processor;
-    const volatile struct kvm_run *run;
+    volatile struct kvm_run *run;
     char *memory;
 };
 
@@ -112,7 +112,7 @@ static char *map(size_t size, long flags, long file)
 static void touch_memory(const struct machine *machine)
 {
     for (long page = 0; page < PAGES; page++)
-        *(volatile char *)(machine->memory + page * PAGE) = 0;
+        *(volatile char *)(machine->memory + page * PAGE) = 1;
     memcpy(machine->memory, guest_touch, (size_t)(guest_end - guest_touch));
 }
 
@@ -149,7 +149,7 @@ static void make_machine(struct machine *machine)
     target.features[0] |= KVM_HAS_PSCI;
     operate(machine->processor, KVM_INITIALIZE_PROCESSOR, &target, "prepare a processor");
     make_interrupt_controller(machine->file);
-    machine->run = (const struct kvm_run *)map(
+    machine->run = (struct kvm_run *)map(
         (size_t)operate(kvm, KVM_SIZE_OF_RUN, 0, "tell the size of a processor"), MAP_SHARED, machine->processor);
 }
 
@@ -161,9 +161,20 @@ static void run(const struct machine *machine)
         fail("go on after an exit");
 }
 
+/* Steps over the store by which the guest has left. KVM does this when the processor runs again, and would step over
+   the first instruction of the next program. */
+static void complete_exit(const struct machine *machine)
+{
+    machine->run->returns_at_once = 1;
+    if (system_call3(SYS_ioctl, machine->processor, KVM_RUN, 0) != -EINTR)
+        fail("complete an exit");
+    machine->run->returns_at_once = 0;
+}
+
 /* Lets the machine execute another program. */
 static void prepare(const struct machine *machine, const char *program, uint64_t x0, uint64_t x1)
 {
+    complete_exit(machine);
     const uint64_t places[] = {0, 1, 2, 3, KVM_PLACE_PC};
     const uint64_t values[] = {x0, x1, DEVICE, DOORBELL, RAM + (uint64_t)(program - guest_touch)};
     for (int i = 0; i < 5; i++) {
@@ -180,11 +191,13 @@ static long make_event(void)
     return event;
 }
 
-static void wait_for(long event)
+/* Returns how often the event was signalled since the last wait. */
+static uint64_t wait_for(long event)
 {
     uint64_t count;
     if (system_call3(SYS_read, event, (long)&count, sizeof count) != sizeof count)
         fail("wait for an event");
+    return count;
 }
 
 static void signal(long event)
@@ -209,7 +222,14 @@ static void end(const char *name, uint64_t count)
     write_pairs("primitive: ", pairs);
 }
 
-/* The last operation of the guest before is completed first: KVM does that when the guest is entered again. */
+/* Fails unless the guest has stored a zero into each of its pages. */
+static void check_pages(const struct machine *machine)
+{
+    for (long page = 1; page < PAGES; page++)
+        if (machine->memory[page * PAGE] != 0)
+            fail("touch each page");
+}
+
 static void measure_memory(const struct machine *machine, const struct machine *other)
 {
     prepare(machine, guest_touch, RAM + PAGE, PAGES - 1);
@@ -229,6 +249,7 @@ static void measure_memory(const struct machine *machine, const struct machine *
         run(machine);
     }
     end("fault.page-in ", PAGES - 1);
+    check_pages(machine);
     prepare(other, guest_read, LENT, 0);
     for (int i = -WARM_UP; i < TURNS; i++) {
         if (i == 0)
@@ -282,6 +303,7 @@ static void measure_events(const struct machine *machine)
         bind_doorbell(machine, event, KVM_UNBIND_STORE);
     }
     end("event.bind ", TURNS);
+    wait_for(event);
     bind_doorbell(machine, event, 0);
     prepare(machine, guest_ring, DOORBELL, WARM_UP);
     run(machine);
@@ -289,6 +311,8 @@ static void measure_events(const struct machine *machine)
     mark_begin();
     run(machine);
     end("event.send ", TURNS);
+    if (wait_for(event) != WARM_UP + TURNS)
+        fail("signal an event by each store");
     prepare(machine, guest_answer, DISTRIBUTOR, 0);
     run(machine);
     const struct kvm_line line = {KVM_INTERRUPT_IS_SHARED | INTERRUPT, 1};
@@ -298,6 +322,11 @@ static void measure_events(const struct machine *machine)
         operate(machine->file, KVM_SET_LINE, &line, "raise an interrupt");
     }
     end("interrupt.inject ", TURNS);
+    /* The answer ends in this process once the doorbell is no event any more. */
+    bind_doorbell(machine, event, KVM_UNBIND_STORE);
+    run(machine);
+    if (machine->run->address != DOORBELL)
+        fail("deliver the interrupt");
 }
 
 /* Runs a machine that answers events, and signals `answer` once when it is ready. */

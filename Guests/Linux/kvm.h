@@ -46,8 +46,12 @@ struct kvm_attribute {
 };
 /* The memory that a processor shares with this process. Its later parts are not used here. */
 struct kvm_run {
-    uint8_t before[8];
+    /* If `returns_at_once` is 1, KVM_RUN ends with -EINTR after it has completed the last exit. */
+    uint8_t wants_interrupts, returns_at_once, before[6];
     uint32_t reason;
+    uint8_t between[20];
+    /* The address of an access to no memory. */
+    uint64_t address;
 };
 
 enum {

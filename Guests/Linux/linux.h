@@ -39,6 +39,7 @@ enum system_call {
 };
 
 enum {
+    EINTR = 4,
     SIGKILL = 9,
     SIGCHLD = 17,
     WNOHANG = 1,
@@ -84,6 +85,14 @@ static inline __attribute__((noreturn)) void exit_process(int status)
 {
     for (;;)
         system_call3(SYS_exit, status, 0, 0);
+}
+
+/* Returns 1 if two texts, such as arguments, are the same. */
+static inline int is_equal(const char *a, const char *b)
+{
+    while (*a != 0 && *a == *b)
+        a++, b++;
+    return *a == *b;
 }
 
 /* Turns the machine off. Only process 1 of the machine may do so. */

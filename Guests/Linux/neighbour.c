@@ -23,13 +23,6 @@
 
 char *program_path;
 
-static int equal(const char *a, const char *b)
-{
-    while (*a && *a == *b)
-        a++, b++;
-    return *a == *b;
-}
-
 static uint64_t number(const char *text)
 {
     uint64_t value = 0;
@@ -155,22 +148,22 @@ __attribute__((used, noreturn)) static void start(const uint64_t *stack)
     write_text("neighbour: begin\n");
     uint64_t rounds = stack[0] > 2 ? number(arguments[2]) : 100;
     uint64_t phase = stack[0] > 3 ? number(arguments[3]) : 0;
-    if (equal(task, "victim"))
+    if (is_equal(task, "victim"))
         measure(rounds, phase, compute);
-    if (equal(task, "reader"))
+    if (is_equal(task, "reader"))
         be_reader(rounds, phase, stack[0] > 4 ? arguments[4] : NULL);
-    long disk = equal(task, "disk") ? open_disk(stack[0] > 2 ? arguments[2] : NULL) : -1;
+    long disk = is_equal(task, "disk") ? open_disk(stack[0] > 2 ? arguments[2] : NULL) : -1;
     sleep_for(start_seconds - 1, 0);
     if (disk >= 0)
         move_blocks_over_and_over(disk);
-    if (equal(task, "timers"))
+    if (is_equal(task, "timers"))
         sleep_over_and_over();
     for (;;) {
-        if (equal(task, "forks"))
+        if (is_equal(task, "forks"))
             fork_and_exit(100);
-        else if (equal(task, "pages"))
+        else if (is_equal(task, "pages"))
             touch_pages(4096);
-        else if (equal(task, "console"))
+        else if (is_equal(task, "console"))
             write_text("The quick brown fox jumps over the lazy dog.\n");
         else
             run_loop(100000);

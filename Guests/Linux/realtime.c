@@ -23,13 +23,6 @@ static uint64_t parse_number(const char *text)
     return number;
 }
 
-static int is_equal(const char *a, const char *b)
-{
-    while (*a != 0 && *a == *b)
-        a++, b++;
-    return *a == *b;
-}
-
 static uint64_t counter_in_nanoseconds(void)
 {
     uint64_t count = read_counter(), frequency = counter_frequency();

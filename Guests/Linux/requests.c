@@ -32,13 +32,6 @@ enum { IOCB_CMD_PREAD = 0, IOCB_CMD_PWRITE = 1 };
 static char buffers[MAXIMUM_BLOCKS][BLOCK_SIZE] __attribute__((aligned(BLOCK_SIZE)));
 static uint64_t seed = 1;
 
-static int is_equal(const char *a, const char *b)
-{
-    while (*a != 0 && *a == *b)
-        a++, b++;
-    return *a == *b;
-}
-
 /* Returns the number at `*digits`, and moves the pointer behind it. */
 static long parse_number(const char **digits)
 {
